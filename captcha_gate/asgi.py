@@ -1,0 +1,171 @@
+"""The gate for ASGI applications: builds the view, performs the effects, forwards or refuses. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from captcha_gate.asgi_body import Message, RecordedBody
+from captcha_gate.decision import SCOPE_KEY, Decision
+from captcha_gate.drive import AsyncOnce, arun
+from captcha_gate.effects import Effect, Fetch, Flow, Once, ReadChunk, StoreOp
+from captcha_gate.errors import ClientGone, UnsupportedScope
+from captcha_gate.fetch import AsyncFetcher
+from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.reply import Reply, refusal
+from captcha_gate.report import OnDecision
+from captcha_gate.request import RequestView
+
+if TYPE_CHECKING:
+    import httpx
+
+    from captcha_gate.request import Proxies
+    from captcha_gate.stores.base import Store
+
+__all__ = ["CaptchaGate"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: RFC 6455 §7.4.1: the peer's request violates our policy.
+_POLICY_VIOLATION = 1008
+
+
+class CaptchaGate:
+    """Wraps an ASGI application.
+
+    Place it inside CORS and proxy-header middleware, outside sessions and authentication. Runs on asyncio loops.
+
+    Args:
+        app: the application.
+        policy: a path of a policy file, the same as a mapping, or a loaded `Policy`.
+        store: a store, or its URL; the policy's `store` unless given.
+        http_client: asks the vendors instead of a client of our own; not closed by the gate.
+        on_decision: called with every decision.
+
+    Raises:
+        PolicyError: the policy does not load.
+        TypeError: the application is a WSGI one.
+
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        policy: PolicySource,
+        *,
+        store: Store | str | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        on_decision: OnDecision | None = None,
+    ) -> None:
+        if takes(app) == "wsgi":
+            raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
+        self.app = app
+        self._mounted = mount(policy, store, on_decision)
+        self._fetcher = AsyncFetcher(http_client)
+        self._once = AsyncOnce()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        match scope["type"]:
+            case "http" | "websocket":
+                await self._handle(scope, receive, send)
+            case "lifespan":
+                try:
+                    await self.app(scope, receive, send)
+                finally:
+                    await self.aclose()
+            case other:
+                raise UnsupportedScope(f"captcha_gate does not know the scope type {other!r} and does not pass it on")
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections to vendors. The lifespan does it, where there is one."""
+        await self._fetcher.aclose()
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        view = _view(scope, self._mounted.policy.proxies)
+        body = RecordedBody(receive)
+        endpoint = self._mounted.endpoints.find(view)
+        if endpoint is not None:
+            await _send(
+                await self._run(self._mounted.endpoints.answer(endpoint, self._mounted.gate, view), body), view, send
+            )
+            return
+        try:
+            decision = await self._run(self._mounted.gate.decide(view), body)
+        except ClientGone:
+            return
+        if decision is None:
+            if view.outer is None:
+                scope[SCOPE_KEY] = None
+            await self.app(scope, receive, send)
+            return
+        self._mounted.report(decision)
+        if not decision.forwarded:
+            await self._refuse(decision, view, receive, send)
+            return
+        try:
+            body.rewind()
+            await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, send)
+        finally:
+            body.close()
+
+    async def _refuse(self, decision: Decision, view: RequestView, receive: Receive, send: Send) -> None:
+        if view.kind == "http":
+            await _send(refusal(decision, self._mounted.policy, view), view, send)
+            return
+        await receive()  # the connection's beginning; closing before accepting makes the server answer 403
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": decision.reason.value})
+
+    async def _run(self, flow: Flow[Any], body: RecordedBody) -> Any:
+        async def perform(effect: Effect[Any]) -> Any:
+            match effect:
+                case ReadChunk(timeout):
+                    return await body.read(timeout)
+                case Fetch():
+                    return await self._fetcher.perform(effect)
+                case StoreOp():
+                    reply = self._mounted.store.perform(effect)
+                    return await reply if isawaitable(reply) else reply
+                case Once():
+                    return await self._once.perform(effect, perform)
+            raise TypeError(f"nobody performs {type(effect).__name__}")
+
+        return await arun(flow, perform)
+
+
+class _Headers:
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+
+    def get_all(self, name: str) -> list[str]:
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
+
+
+def _view(scope: Scope, proxies: Proxies) -> RequestView:
+    client = scope.get("client")
+    outer = scope.get(SCOPE_KEY)
+    return RequestView(
+        kind=scope["type"],
+        method=scope["method"] if scope["type"] == "http" else "WEBSOCKET",
+        path=scope["path"],
+        mount=scope.get("root_path") or "",
+        raw_path=scope.get("raw_path"),
+        query_string=(scope.get("query_string") or b"").decode("latin-1"),
+        headers=_Headers(scope["headers"]),
+        peer=(client[0] or None) if client else None,
+        proxies=proxies,
+        outer=outer if isinstance(outer, Decision) else None,
+    )
+
+
+async def _send(reply: Reply, view: RequestView, send: Send) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})

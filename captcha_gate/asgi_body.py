@@ -1,0 +1,106 @@
+"""Reads as much of an ASGI request's body as the gate needs, and plays it back message by message. Parses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, TypeAlias
+
+from captcha_gate.errors import ClientGone, UnreadableRequest
+from captcha_gate.outcome import Reason
+
+__all__ = ["Message", "RecordedBody"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+
+#: Bytes that are kept in memory; what comes after them is kept in a file.
+IN_MEMORY: Final = 64 * 1024
+
+
+class RecordedBody:
+    """The body that was read so far.
+
+    The application first gets the very messages that the gate read, then the server's own `receive`. Anything else,
+    an empty message or a made-up disconnect at the end, truncates streams or spins frameworks for ever.
+
+    Args:
+        receive: the server's.
+
+    """
+
+    def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
+        self._receive = receive
+        self._spent = 0.0  # seconds
+        self._messages: deque[tuple[Message, int | None]] = deque()  # with the length of a body that is in the file
+        self._size = 0
+        self._file: IO[bytes] | None = None
+        self._ended = False
+
+    @property
+    def was_read(self) -> bool:
+        """Whether there is anything to play back."""
+        return bool(self._messages)
+
+    async def read(self, timeout: float) -> bytes:
+        """Some more bytes; `b""` at the end.
+
+        Args:
+            timeout: seconds that all reading of this body together may take.
+
+        Raises:
+            ClientGone: the client hung up.
+            UnreadableRequest: `body_too_slow`.
+
+        """
+        while not self._ended:
+            message = await self._next(timeout)
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body: bytes = message.get("body", b"")
+            self._ended = not message.get("more_body", False)
+            self._keep(message, body)
+            if body:
+                return body
+        return b""
+
+    async def replay(self) -> Message:
+        """The `receive` for the application."""
+        if not self._messages:
+            return await self._receive()
+        message, length = self._messages.popleft()
+        if length is not None and self._file is not None:
+            message["body"] = self._file.read(length)
+        return message
+
+    def rewind(self) -> None:
+        """Reading is over; playing back begins."""
+        if self._file is not None:
+            self._file.seek(0)
+
+    def close(self) -> None:
+        """Drop what is kept on disk."""
+        if self._file is not None:
+            self._file.close()
+
+    async def _next(self, timeout: float) -> Message:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(timeout - self._spent):
+                return await self._receive()
+        except TimeoutError:
+            raise UnreadableRequest(Reason.BODY_TOO_SLOW, "the body took too long to arrive") from None
+        finally:
+            self._spent += loop.time() - begun
+
+    def _keep(self, message: Message, body: bytes) -> None:
+        self._size += len(body)
+        if self._size <= IN_MEMORY:
+            self._messages.append((message, None))
+            return
+        if self._file is None:
+            self._file = TemporaryFile()  # noqa: SIM115 - it lives until the application has read it
+        self._file.write(body)
+        self._messages.append(({**message, "body": b""}, len(body)))

@@ -1,0 +1,274 @@
+"""The conditions that `match` can hold: each a small class that holds or not, and can say so. No order, no actions."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Protocol
+
+from captcha_gate.patterns import PathPattern
+from captcha_gate.request import Network, Pairs, Reading, RequestView
+
+__all__ = [
+    "SAFE_METHODS",
+    "ClientIp",
+    "Condition",
+    "ContentType",
+    "Cookie",
+    "Header",
+    "Host",
+    "Matcher",
+    "Methods",
+    "Not",
+    "Path",
+    "PathRegex",
+    "Query",
+    "Values",
+]
+
+#: RFC 9110 §9.2.1. Everything else may change something, `WEBSOCKET` and made-up methods included.
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: What a policy writes for "present, whatever its value".
+PRESENT: Final = "*"
+
+
+class Condition(Protocol):
+    """One key of `match`.
+
+    Attributes:
+        key: its name in the policy.
+        client_chosen: the client can make it hold or not as it likes .
+
+    """
+
+    @property
+    def key(self) -> str:
+        """Its name in the policy."""
+        ...  # pragma: no cover
+
+    @property
+    def client_chosen(self) -> bool:
+        """Whether the client can make it hold or not as it likes ."""
+        ...  # pragma: no cover
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        """Whether it holds for one reading of the request."""
+        ...  # pragma: no cover
+
+    def __str__(self) -> str:
+        """As a person would write it; never a compared value, for that may be a secret."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Any of these patterns."""
+
+    patterns: tuple[PathPattern, ...]
+    key: ClassVar = "path"
+    client_chosen: ClassVar = False
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        return any(pattern.matches(reading.path) for pattern in self.patterns)
+
+    def __str__(self) -> str:
+        return " or ".join(pattern.text for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class PathRegex:
+    """Any of these regular expressions, each for the whole path."""
+
+    expressions: tuple[re.Pattern[str], ...]
+    key: ClassVar = "path_regex"
+    client_chosen: ClassVar = False
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        return any(expression.fullmatch(reading.path) for expression in self.expressions)
+
+    def __str__(self) -> str:
+        return " or ".join(expression.pattern for expression in self.expressions)
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """Any of these methods; `None` for the unsafe ones. GET stands for HEAD too.
+
+    Attributes:
+        written: the names as the policy has them.
+
+    """
+
+    names: frozenset[str] | None
+    written: tuple[str, ...]
+    key: ClassVar = "methods"
+    client_chosen: ClassVar = False
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        if self.names is None:
+            return reading.method not in SAFE_METHODS
+        return reading.method in self.names
+
+    def covers(self, other: Methods) -> bool:
+        """Whether every method of `other` is one of ours."""
+        if other.names is None:
+            return self.names is None
+        if self.names is None:
+            return not other.names & SAFE_METHODS
+        return other.names <= self.names
+
+    def disjoint(self, other: Methods) -> bool:
+        """Whether no method is one of both."""
+        if self.names is None or other.names is None:
+            named = self.names if other.names is None else other.names
+            return named is not None and named <= SAFE_METHODS
+        return not self.names & other.names
+
+    def __str__(self) -> str:
+        return " or ".join(self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Any of these names; `*.example.com` is every name below it."""
+
+    names: tuple[str, ...]
+    key: ClassVar = "host"
+    client_chosen: ClassVar = True
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        return any(view.host == name or (name.startswith("*.") and view.host.endswith(name[1:])) for name in self.names)
+
+    def __str__(self) -> str:
+        return " or ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIp:
+    """The client's address lies in any of these networks. An unknown address lies in none."""
+
+    networks: tuple[Network, ...]
+    written: tuple[str, ...]
+    key: ClassVar = "client_ip"
+    client_chosen: ClassVar = False
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        address = view.client_ip
+        return address is not None and any(address in network for network in self.networks)
+
+    def __str__(self) -> str:
+        return " or ".join(self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentType:
+    """Any of these media types; `image/*` is every type of that family."""
+
+    types: tuple[str, ...]
+    key: ClassVar = "content_type"
+    client_chosen: ClassVar = True
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        found = view.media_type
+        return any(found == name or (name.endswith("/*") and found.startswith(name[:-1])) for name in self.types)
+
+    def __str__(self) -> str:
+        return " or ".join(self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Named values, each one of those listed. Compared in constant time, for a value may be a shared secret."""
+
+    wanted: Mapping[str, tuple[str, ...]]
+    client_chosen: ClassVar = True
+
+    def found(self, view: RequestView) -> Pairs:
+        """The pairs of the request that the names are looked up in."""
+        raise NotImplementedError
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        pairs = self.found(view)
+        return all(
+            _any_equal([value for other, value in pairs if other == name], wanted)
+            for name, wanted in self.wanted.items()
+        )
+
+    def __str__(self) -> str:
+        return " and ".join(
+            f"{name} {'is present' if PRESENT in values else 'as written'}" for name, values in self.wanted.items()
+        )
+
+
+class Header(Values):
+    """Headers with these values."""
+
+    key: ClassVar = "header"
+
+    def found(self, view: RequestView) -> Pairs:
+        return tuple((name, value) for name in self.wanted for value in view.headers.get_all(name))
+
+
+class Cookie(Values):
+    """Cookies with these values."""
+
+    key: ClassVar = "cookie"
+
+    def found(self, view: RequestView) -> Pairs:
+        return view.cookies
+
+
+class Query(Values):
+    """Query parameters with these values."""
+
+    key: ClassVar = "query"
+
+    def found(self, view: RequestView) -> Pairs:
+        return view.query
+
+
+def _any_equal(found: list[str], wanted: tuple[str, ...]) -> bool:
+    if PRESENT in wanted:
+        return bool(found)
+    # Every pair is compared, so that the time tells nothing about which one was close.
+    return any([hmac.compare_digest(_bytes(value), _bytes(other)) for value in found for other in wanted])  # noqa: C419
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A whole `match`: all its conditions must hold."""
+
+    conditions: tuple[Condition, ...]
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        """Whether all conditions hold for one reading."""
+        return all(condition.holds(view, reading) for condition in self.conditions)
+
+    def condition(self, key: str) -> Condition | None:
+        """The condition with this key, if there is one."""
+        return next((condition for condition in self.conditions if condition.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """A `match` that must not hold."""
+
+    matcher: Matcher
+    key: ClassVar = "not"
+
+    @property
+    def client_chosen(self) -> bool:
+        """Whether a client can leave the rule by making the inner match hold."""
+        return any(condition.client_chosen for condition in self.matcher.conditions)
+
+    def holds(self, view: RequestView, reading: Reading) -> bool:
+        return not self.matcher.holds(view, reading)
+
+    def __str__(self) -> str:
+        return "not (" + " and ".join(f"{condition.key}: {condition}" for condition in self.matcher.conditions) + ")"

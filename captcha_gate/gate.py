@@ -1,0 +1,193 @@
+"""The decision, written once: what becomes of a request, step by step. Performs no I/O, reads no clock."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from captcha_gate.decision import Decision, Mode, Proof, Verdict
+from captcha_gate.echo import without_token
+from captcha_gate.effects import Claim, Flow, Increment, Release
+from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
+from captcha_gate.judge import annotates, judge
+from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.providers.context import Context
+from captcha_gate.rules import Action, Policy, Rule
+from captcha_gate.tokens.find import Token, find_token
+from captcha_gate.vendors import Vendors
+
+if TYPE_CHECKING:
+    from captcha_gate.providers.base import Provider
+    from captcha_gate.request import RequestView
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """A policy at work.
+
+    Args:
+        policy: what to decide by.
+        shared_store: whether the store is one for all processes.
+        clock: Unix time in seconds.
+        monotonic: seconds that only go forward, for deadlines.
+        token_hex: makes a random string of twice that many hexadecimal digits.
+
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        shared_store: bool = False,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        token_hex: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
+        self.policy = policy
+        self._shared_store = shared_store
+        self._clock = clock
+        self._token_hex = token_hex
+        self.vendors = Vendors(monotonic)
+
+    # README: the decision
+    def decide(self, view: RequestView) -> Flow[Decision | None]:
+        """What becomes of a request; `None` where no rule concerns it."""
+        try:
+            rule = self.policy.match(view)
+        except UnreadableRequest as error:
+            return _unreadable(error.mode or self.policy.strictest_mode, error)
+        if rule is None:
+            return None
+        if rule.mode is Mode.DISABLED:
+            return _exempt(rule, Reason.DISABLED)
+        if rule.action is Action.ALLOW:
+            return _exempt(rule, Reason.RULE)
+        if rule.action is Action.DENY:
+            return _refused(rule, Outcome.DENIED, Reason.RULE if rule.name else Reason.DEFAULT)
+        if view.is_preflight and not rule.writes_out_options:
+            return _exempt(rule, Reason.PREFLIGHT)
+        try:
+            token = yield from find_token(rule.wanted, rule.token, view)
+            if token is None:
+                return _refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
+            return (yield from self._verify(rule, token, view))
+        except UnreadableRequest as error:
+            return _unreadable(rule.mode, error, rule)
+        except RepeatedField as error:
+            return _concluded(rule, error.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "a field was given twice"))
+        except StoreError as error:
+            return _concluded(rule, rule.providers[0], Verdict.unavailable(Reason.STORE_ERROR, str(error)))
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug, ours or a provider's, is a refusal and never a pass
+            return _concluded(rule, None, Verdict.misconfigured(_place(error), Reason.INTERNAL_ERROR))
+
+    def _verify(self, rule: Rule, token: Token, view: RequestView) -> Flow[Decision]:
+        """Check the fields, take the token as used, ask the provider, judge its verdict, open or refuse."""
+        provider = self.policy.providers[token.provider]
+        if not all(field.accepts(token.fields[field.name]) for field in provider.client_fields):
+            return _concluded(rule, token.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "refused before any call"))
+        if provider.needs_shared_store and view.many_processes and not self._shared_store:
+            lacking = f"{provider.type} needs a store that all processes share, and this server runs several"
+            return _concluded(rule, token.provider, Verdict.misconfigured(lacking, Reason.INTERNAL_ERROR))
+        context = self.context(view)
+        proof = yield from self._proof(provider, token, context, view)
+        verdict = judge(rule, proof.verdict, context.now)
+        opens = verdict.outcome is Outcome.UNAVAILABLE and (yield from self._may_open(rule, provider, context))
+        if verdict.outcome is Outcome.UNAVAILABLE and not opens:
+            yield from Release(proof.claim)
+        return _concluded(rule, token.provider, verdict, opens=opens, proof=proof)
+
+    # README: end
+
+    def context(self, view: RequestView) -> Context:
+        """What a provider may know of the request and of the world."""
+        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip)
+
+    def _proof(self, provider: Provider, token: Token, context: Context, view: RequestView) -> Flow[Proof]:
+        """The provider's verdict of a token that nobody used before, and the claim that says so."""
+        verdict = None
+        if provider.local:
+            # A forged proof may name any nonce: only a signed one is taken as used.
+            verdict = yield from self.vendors.ask(provider, token.fields, context)
+            if verdict.outcome is not Outcome.PASSED:
+                return Proof("", verdict)
+        used = provider.claimed(token.fields, context)
+        claim = "claim:" + hashlib.sha256(f"{provider.scope}\0{used.value}".encode()).hexdigest()
+        outer = view.outer.proof if view.outer else None
+        if outer is not None and outer.claim == claim:
+            return outer
+        if not (yield from Claim(claim, used.ttl)):
+            return Proof(claim, Verdict.failed(Reason.REPLAYED, "used before"))
+        if verdict is None:
+            verdict = yield from self.vendors.ask(provider, token.fields, context)
+        return Proof(claim, without_token(verdict, token.fields))
+
+    def _may_open(self, rule: Rule, provider: Provider, context: Context) -> Flow[bool]:
+        """Whether an outage lets a request through: by the rule's word, on proof, and not too often."""
+        if not rule.on_unavailable.allow:
+            return False
+        if not (yield from self.vendors.proven_down(provider, context)):
+            return False
+        rate = rule.on_unavailable.rate
+        return rate is None or (yield from Increment(f"opened:{rule.name}", rate.seconds)) <= rate.limit
+
+
+def _concluded(
+    rule: Rule, provider: str | None, verdict: Verdict, *, opens: bool = False, proof: Proof | None = None
+) -> Decision:
+    """The decision that a verdict leads to under a rule."""
+    passed = verdict.outcome is Outcome.PASSED
+    annotated = verdict.outcome is Outcome.FAILED and annotates(rule, verdict.reason)
+    return Decision(
+        allowed=passed or annotated or opens,
+        verified=passed,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        provider_reason=verdict.provider_reason,
+        rule=rule.name,
+        provider=provider,
+        score=verdict.score,
+        raw_score=verdict.raw_score,
+        action=verdict.action,
+        hostname=verdict.hostname,
+        issued_at=verdict.issued_at,
+        mode=rule.mode,
+        detail=verdict.detail,
+        proof=proof,
+    )
+
+
+def _exempt(rule: Rule, reason: Reason) -> Decision:
+    return Decision(allowed=True, outcome=Outcome.EXEMPT, reason=reason, rule=rule.name, mode=rule.mode)
+
+
+def _refused(rule: Rule, outcome: Outcome, reason: Reason, provider: str | None = None) -> Decision:
+    return Decision(allowed=False, outcome=outcome, reason=reason, rule=rule.name, provider=provider, mode=rule.mode)
+
+
+def _unreadable(mode: Mode, error: UnreadableRequest, rule: Rule | None = None) -> Decision:
+    if mode is Mode.DISABLED:
+        return Decision(allowed=True, outcome=Outcome.EXEMPT, reason=Reason.DISABLED, mode=mode)
+    return Decision(
+        allowed=False,
+        outcome=Outcome.UNREADABLE,
+        reason=error.reason,
+        rule=rule.name if rule else None,
+        mode=mode,
+        detail={"explanation": str(error)},
+    )
+
+
+def _place(error: Exception) -> str:
+    """The kind of a bug and where it is; not its message, which may quote the request."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
+    return f"{type(error).__name__} at {place}"

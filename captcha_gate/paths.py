@@ -1,0 +1,133 @@
+r"""The readings of a path: everything a server, proxy or framework might take it for. Knows no rules.
+
+Frameworks disagree on `//`, `..`, `%2f`, `;` and `\`, and every disagreement has been somebody's bypass. So the gate
+does not guess which reading the application will choose: it decides for each of them, and the strictest wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote, unquote_to_bytes
+
+from captcha_gate.errors import UnreadableRequest
+from captcha_gate.outcome import Reason
+
+__all__ = ["below", "is_ordinary", "readings", "trimmed"]
+
+#: gunicorn cuts its request line at 4094 and nginx at 8192: a longer path is nobody's honest URL.
+MAX_PATH: Final = 8192
+#: An honest path has one to three readings. More than this is somebody trying.
+MAX_READINGS: Final = 64
+
+#: One reading only: no escape, no doubled slash, no dot segment, nothing that any framework would cut or fold.
+_ORDINARY: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_~!$&'()*+,=:@.\-]+)*/?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ufffd\ud800-\udfff]")
+_ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
+_PARAMETERS: Final = re.compile(r";[^/]*")
+_SLASHES: Final = re.compile(r"/{2,}")
+_ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
+
+
+def is_ordinary(path: str) -> bool:
+    """Whether a decoded path can be taken in one way only."""
+    return len(path) <= MAX_PATH and _ORDINARY.fullmatch(path) is not None
+
+
+def trimmed(path: str) -> str:
+    """The path without its trailing slashes: `/login/` and `/login` are the same place."""
+    return path.rstrip("/") or "/"
+
+
+def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple[str, ...]:
+    """All readings of a path below its mount point, the plainest first, without trailing slashes.
+
+    Args:
+        path: decoded once, as ASGI's `path` and WSGI's `PATH_INFO` are.
+        mount: the prefix that stands before it and is not part of it (ASGI's `root_path`), if any.
+        raw_path: the bytes as they were sent, where the server tells.
+
+    Raises:
+        UnreadableRequest: `ambiguous_path`, for control characters, invalid UTF-8, absurd lengths and puzzles.
+
+    """
+    mount = mount.rstrip("/")
+    if is_ordinary(path) and not (raw_path and b"%" in raw_path):
+        return (trimmed(below(path, mount)),)
+    if raw_path is not None:
+        _refuse_invalid_utf8(raw_path)
+    found: dict[str, None] = {path: None}
+    for start in (path, *_with_slashes_kept(raw_path)):
+        _expand(start, found)
+    return tuple(dict.fromkeys(trimmed(below(reading, mount)) for reading in found))
+
+
+def _expand(start: str, found: dict[str, None]) -> None:
+    """Apply every transformation to every reading until nothing new appears."""
+    found[start] = None
+    waiting = [start]
+    while waiting:
+        reading = waiting.pop()
+        if len(reading) > MAX_PATH or _CONTROL.search(reading):
+            raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path holds characters that no path should hold")
+        for variant in _variants(reading):
+            if variant not in found:
+                found[variant] = None
+                waiting.append(variant)
+        if len(found) > MAX_READINGS:
+            raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path can be read in too many ways")
+
+
+def _variants(path: str) -> Iterator[str]:
+    if "%" in path:
+        yield unquote(path, errors="replace")
+    if "\\" in path:
+        yield path.replace("\\", "/")
+    for end in "#?;":
+        if end in path:
+            yield path.split(end, 1)[0]
+    if ";" in path:
+        yield _PARAMETERS.sub("", path)
+    if "//" in path:
+        yield _SLASHES.sub("/", path)
+    if "/." in path or path.startswith("."):
+        yield _without_dot_segments(path)
+    if not path.startswith("/"):
+        # Absolute form (`POST http://host/login`) and a missing slash (`POST login`): some servers hand both on.
+        host = _ABSOLUTE_FORM.match(path)
+        yield (path[host.end() :] or "/") if host else "/" + path
+
+
+def _without_dot_segments(path: str) -> str:
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif segment != ".":
+            kept.append(segment)
+    if path.endswith(("/.", "/..")):
+        kept.append("")
+    return "/".join(kept) or "/"
+
+
+def _with_slashes_kept(raw_path: bytes | None) -> Iterator[str]:
+    """The reading of a framework that routes on the raw path, to which `%2f` is no separator."""
+    if raw_path and b"%2f" in raw_path.lower():
+        text = raw_path.split(b"?", 1)[0].decode("latin-1")
+        yield "%2F".join(unquote(piece, errors="replace") for piece in _ENCODED_SLASH.split(text))
+
+
+def _refuse_invalid_utf8(raw_path: bytes) -> None:
+    try:
+        unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path is not valid UTF-8") from None
+
+
+def below(path: str, mount: str) -> str:
+    """Cut the mount point off by whole segments: `/v` is no prefix of `/v1`."""
+    if mount and (path == mount or path.startswith(mount + "/")):
+        return path[len(mount) :] or "/"
+    return path

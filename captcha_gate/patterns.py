@@ -1,0 +1,156 @@
+"""Path patterns of the policy: what matches, what covers what, and which rules a path can concern at all.
+
+Knows segments, not requests: `*` and `{name}` are one segment, `**` is any number of them, none included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+__all__ = ["MANY", "ONE", "PathIndex", "PathPattern"]
+
+ONE: Final = "*"
+MANY: Final = "**"
+_NAMED: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A compiled path pattern.
+
+    Attributes:
+        text: as the policy has it.
+        segments: literal segments, `*` and `**`.
+
+    """
+
+    text: str
+    segments: tuple[str, ...]
+    _regex: re.Pattern[str] = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> PathPattern:
+        """Compile a pattern.
+
+        Raises:
+            ValueError: it is no path pattern; the message says what to write instead.
+
+        """
+        if not text.startswith("/"):
+            raise ValueError("a path pattern begins with '/'")
+        if re.search(r"[\x00-\x20\x7f?#]", text):
+            raise ValueError("a path pattern holds no spaces, control characters, '?' or '#' (match `query` apart)")
+        segments = tuple(_segment(piece) for piece in text.strip("/").split("/")) if text.strip("/") else ()
+        if any(MANY == here == following for here, following in pairwise(segments)):
+            raise ValueError("'**' stands twice in a row (once is any depth already)")
+        return cls(text, segments, re.compile("".join(map(_regex_of, segments)) or "/"))
+
+    def matches(self, path: str) -> bool:
+        """Whether a path, without trailing slashes, fits the whole pattern."""
+        return self._regex.fullmatch(path) is not None or (self.segments == (MANY,))
+
+    def covers(self, other: PathPattern) -> bool:
+        """Whether every path that fits `other` provably fits this pattern too."""
+        return _covers(self.segments, other.segments)
+
+    def overlaps(self, other: PathPattern) -> bool:
+        """Whether some path may fit both patterns."""
+        return _overlap(self.segments, other.segments)
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    if one and one[0] == MANY:
+        return _overlap(one[1:], other) or (bool(other) and _overlap(one, other[1:]))
+    if other and other[0] == MANY:
+        return _overlap(other, one)
+    if not one or not other:
+        return one == other
+    return (ONE in (one[0], other[0]) or one[0] == other[0]) and _overlap(one[1:], other[1:])
+
+
+def _segment(piece: str) -> str:
+    if piece in (ONE, MANY):
+        return piece
+    if _NAMED.fullmatch(piece):
+        return ONE
+    if piece in ("", ".", ".."):
+        raise ValueError("a path pattern has no empty segments and no dot segments")
+    if "*" in piece or "{" in piece or "}" in piece:
+        raise ValueError("'*', '**' and '{name}' stand for whole segments (for parts of one, use path_regex)")
+    return piece
+
+
+def _regex_of(segment: str) -> str:
+    if segment == MANY:
+        return "(?:/[^/]*)*"
+    return "/[^/]+" if segment == ONE else "/" + re.escape(segment)
+
+
+def _covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+    if not wide:
+        return not narrow
+    if wide[0] == MANY:
+        return len(wide) == 1 or _covers(wide[1:], narrow) or (bool(narrow) and _covers(wide, narrow[1:]))
+    if not narrow or narrow[0] == MANY:
+        return False
+    return (wide[0] == ONE or wide[0] == narrow[0]) and _covers(wide[1:], narrow[1:])
+
+
+class _Node:
+    __slots__ = ("deep", "ends", "literal", "one")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node] = {}
+        self.one: _Node | None = None
+        self.ends: list[int] = []  # patterns that end here
+        self.deep: list[int] = []  # patterns with a `**` here: anything may follow
+
+
+class PathIndex:
+    """Which of many patterns a path can concern: a trie of segments, so that their number does not matter.
+
+    It answers with candidates, in order; a pattern that goes on behind a `**` still has to be matched itself.
+    """
+
+    def __init__(self, patterns: Iterable[tuple[int, PathPattern]], always: Iterable[int] = ()) -> None:
+        self._root = _Node()
+        self._always = tuple(always)
+        for number, pattern in patterns:
+            self._insert(number, pattern.segments)
+
+    def candidates(self, path: str) -> list[int]:
+        """The numbers of all patterns that a path, without trailing slashes, may fit; sorted, each once."""
+        found = list(self._always)
+        nodes = [self._root]
+        for segment in path[1:].split("/") if path != "/" else ():
+            following = []
+            for node in nodes:
+                found += node.deep
+                if segment in node.literal:
+                    following.append(node.literal[segment])
+                if node.one is not None:
+                    following.append(node.one)
+            nodes = following
+            if not nodes:
+                break
+        for node in nodes:
+            found += node.deep
+            found += node.ends
+        return sorted(set(found)) if len(found) > 1 else found
+
+    def _insert(self, number: int, segments: tuple[str, ...]) -> None:
+        node = self._root
+        for segment in segments:
+            if segment == MANY:
+                node.deep.append(number)
+                return
+            if segment == ONE:
+                node.one = node.one or _Node()
+                node = node.one
+            else:
+                node = node.literal.setdefault(segment, _Node())
+        node.ends.append(number)

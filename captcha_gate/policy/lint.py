@@ -1,0 +1,147 @@
+"""What can be proven of rules together: which can never be reached, and which a client can leave. Compiles nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
+
+from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Path
+from captcha_gate.patterns import MANY, ONE, PathIndex, PathPattern
+from captcha_gate.policy.document import Problem
+from captcha_gate.providers.base import Provider, RemoteProvider
+from captcha_gate.request import Network
+from captcha_gate.rules import Action, Policy, Rule, Strength
+
+__all__ = ["escapes", "warnings"]
+
+#: A segment that no pattern has literally.
+_NOWHERE: Final = "\0"
+
+
+def warnings(policy: Policy) -> Iterator[str]:
+    """What is odd about a policy that loads, one sentence each, the place first."""
+    yield from _unreachable(policy)
+    yield from _overlapping_fields(policy)
+    yield from _in_the_clear(policy.providers)
+
+
+def escapes(policy: Policy) -> Iterator[Problem]:
+    """The rules that a client can leave by leaving a condition out, towards a weaker rule or none."""
+    for number, rule in enumerate(policy.rules):
+        if rule.action is not Action.VERIFY or rule.fallthrough or rule.strength is Strength.NOTHING:
+            continue
+        chosen = [condition for condition in rule.matcher.conditions if condition.client_chosen]
+        if chosen and not _is_caught(policy, number):
+            keys = " and ".join(condition.key for condition in chosen)
+            message = (
+                f"a client chooses {keys} and can leave this rule with it, towards a weaker rule or none "
+                "(put a rule below that verifies the same paths without the condition, or write fallthrough: true)"
+            )
+            yield Problem(("rules", number, "match"), message)
+
+
+def _is_caught(policy: Policy, number: int) -> bool:
+    """Whether whoever leaves a rule provably meets another one that is as strong."""
+    left = policy.rules[number]
+    remaining = Matcher(tuple(c for c in left.matcher.conditions if not c.client_chosen))
+    for rule in policy.rules[number + 1 :]:
+        if _disjoint(rule.matcher, remaining):
+            continue
+        if rule.strength < left.strength:
+            return False
+        if _covers(rule.matcher, remaining):
+            return True
+    return policy.default is not None and policy.default.strength >= left.strength
+
+
+def _unreachable(policy: Policy) -> Iterator[str]:
+    index = _index(policy.rules)
+    for number, rule in enumerate(policy.rules):
+        for earlier in (policy.rules[n] for n in _candidates(index, rule) if n < number):
+            if _covers(earlier.matcher, rule.matcher):
+                yield f"{rule.where}: rules.{rule.name}: {_shadowed(earlier, rule)}"
+                break
+
+
+def _shadowed(earlier: Rule, rule: Rule) -> str:
+    if earlier.strength <= Strength.MONITOR < rule.strength:
+        return f"never reached, and {earlier.name}, which is above it and matches all that it does, refuses nobody"
+    return f"never reached: {earlier.name}, which is above it, matches all that it does (move it up, or remove it)"
+
+
+def _overlapping_fields(policy: Policy) -> Iterator[str]:
+    for rule in policy.rules:
+        taken: dict[str, str] = {}
+        for wanted in rule.wanted:
+            for name in wanted.names.values():
+                if taken.setdefault(name, wanted.provider) != wanted.provider:
+                    yield (
+                        f"{rule.where}: rules.{rule.name}: providers {taken[name]} and {wanted.provider} both read "
+                        f"the field {name} (rename one with token.fields)"
+                    )
+
+
+def _in_the_clear(providers: Mapping[str, Provider]) -> Iterator[str]:
+    for name, provider in providers.items():
+        if isinstance(provider, RemoteProvider) and not provider.is_protected:
+            yield f"providers.{name}.base_url: asks the vendor in the clear (write https://)"
+
+
+# What one match says of another. All of these may say no where the truth is yes, never the other way round.
+
+
+def _covers(wide: Matcher, narrow: Matcher) -> bool:
+    """Whether everything that `narrow` matches is matched by `wide` too."""
+    return all(_implied(condition, narrow.condition(condition.key)) for condition in wide.conditions)
+
+
+def _implied(wide: Condition, narrow: Condition | None) -> bool:
+    if isinstance(wide, Path) and any(pattern.segments == (MANY,) for pattern in wide.patterns):
+        return True
+    if isinstance(wide, Path) and isinstance(narrow, Path):
+        return all(any(one.covers(other) for one in wide.patterns) for other in narrow.patterns)
+    if isinstance(wide, Methods) and isinstance(narrow, Methods):
+        return wide.covers(narrow)
+    if isinstance(wide, ClientIp) and isinstance(narrow, ClientIp):
+        return all(any(_contains(one, other) for one in wide.networks) for other in narrow.networks)
+    return wide == narrow
+
+
+def _contains(wide: Network, narrow: Network) -> bool:
+    if isinstance(wide, IPv4Network) and isinstance(narrow, IPv4Network):
+        return narrow.subnet_of(wide)
+    return isinstance(wide, IPv6Network) and isinstance(narrow, IPv6Network) and narrow.subnet_of(wide)
+
+
+def _disjoint(one: Matcher, other: Matcher) -> bool:
+    """Whether no request is matched by both."""
+    paths, others = one.condition("path"), other.condition("path")
+    if (
+        isinstance(paths, Path)
+        and isinstance(others, Path)
+        and not any(a.overlaps(b) for a in paths.patterns for b in others.patterns)
+    ):
+        return True
+    methods, rest = one.condition("methods"), other.condition("methods")
+    return isinstance(methods, Methods) and isinstance(rest, Methods) and methods.disjoint(rest)
+
+
+# An index over the rules' patterns, so that ten thousand rules are not compared with each other.
+
+
+def _index(rules: Sequence[Rule]) -> PathIndex:
+    patterns = [(number, pattern) for number, rule in enumerate(rules) for pattern in _patterns(rule)]
+    return PathIndex(patterns, [number for number, rule in enumerate(rules) if not _patterns(rule)])
+
+
+def _candidates(index: PathIndex, rule: Rule) -> list[int]:
+    """The rules that match at least some path of this one, and so may cover it."""
+    patterns = _patterns(rule)
+    sample = [_NOWHERE if segment in (ONE, MANY) else segment for segment in patterns[0].segments] if patterns else []
+    return index.candidates("/" + "/".join(sample) if patterns else _NOWHERE)
+
+
+def _patterns(rule: Rule) -> tuple[PathPattern, ...]:
+    condition = rule.matcher.condition("path")
+    return condition.patterns if isinstance(condition, Path) else ()

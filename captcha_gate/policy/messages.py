@@ -1,0 +1,84 @@
+"""What loading says of a wrong key: in our words, with what to write instead, never the value itself."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from captcha_gate.policy.document import KeyPath, Problem
+from captcha_gate.policy.models import NOT_YET
+from captcha_gate.providers.registry import known_types
+
+__all__ = ["meant", "no_such_field", "translated", "unknown_type"]
+
+_EXPECTED = {
+    "dict_type": "expected a mapping",
+    "list_type": "expected a list",
+    "model_type": "expected a mapping",
+    "model_attributes_type": "expected a mapping",
+    "string_type": "expected text",
+    "missing": "is missing",
+}
+
+
+def translated(error: Any, model: type[BaseModel], path: KeyPath) -> Problem:
+    """A problem in our words: pydantic's may quote the value, and do not say what to write instead."""
+    location = tuple(step for step in error["loc"] if step != "[key]")
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        message = _unknown_key(str(location[-1]), _keys_at(model, location[:-1]))
+    elif kind in ("enum", "literal_error"):
+        message = f"expected {error['ctx']['expected']}"
+    elif kind == "policy":
+        message = error["msg"]
+    else:
+        message = _EXPECTED.get(kind, f"is not valid ({kind.replace('_', ' ')})")
+    return Problem((*path, *location), message)
+
+
+def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys that are allowed at a place inside a model."""
+    for step in location:
+        inner = [field for name, field in model.model_fields.items() if step in (field.alias, name)]
+        found = list(_models_in(inner[0].annotation)) if inner else []
+        if not found:
+            return []
+        model = found[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models_in(inner)
+
+
+def _unknown_key(key: str, allowed: Sequence[str]) -> str:
+    if key in NOT_YET:
+        return "this version does not have this key's feature (remove the key)"
+    if key == "<<":
+        return "merge keys are not supported (write the keys out, or use defaults)"
+    listed = f" (allowed here: {', '.join(sorted(allowed))})" if allowed else ""
+    return f"unknown key{meant(key, allowed)}{listed}"
+
+
+def unknown_type(kind: Any) -> str:
+    """What is said of a provider whose type nobody provides."""
+    if not isinstance(kind, str):
+        return f"is missing (write one of: {', '.join(known_types())})"
+    return f"no provider type has this name{meant(kind, known_types())} (known: {', '.join(known_types())})"
+
+
+def no_such_field(declared: Sequence[str]) -> str:
+    """What is said of a new name for a field that does not exist."""
+    return f"no token field has this name (there are: {', '.join(declared)})"
+
+
+def meant(text: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """A guess at what a misspelt name was to be; empty where there is none."""
+    close = difflib.get_close_matches(text, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

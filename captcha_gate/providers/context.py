@@ -1,0 +1,34 @@
+"""What providers are given and what they give besides a verdict. Data only; imports no pydantic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from captcha_gate.request import Address
+
+__all__ = ["Claimed", "Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a provider may know of the request and of the world: no clock and no randomness but these.
+
+    Attributes:
+        now: Unix time in seconds.
+        token_hex: makes a random string of twice that many hexadecimal digits.
+        client_ip: the client's address, as far as it can be trusted.
+
+    """
+
+    now: float
+    token_hex: Callable[[int], str]
+    client_ip: Address | None = None
+
+
+class Claimed(NamedTuple):
+    """What is taken when a token is used."""
+
+    value: str
+    ttl: float  #: seconds: at least as long as the vendor would accept the token

@@ -1,0 +1,41 @@
+"""Finds the provider class of a `type`. Ours are named here, others come by entry point. Imports one on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from captcha_gate.providers.base import Provider
+
+__all__ = ["ENTRY_POINTS", "known_types", "provider_class"]
+
+#: The entry point group by which third parties add a type: `my-type = "my_package:MyProvider"`.
+ENTRY_POINTS: Final = "captcha_gate.providers"
+
+_OURS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "altcha": "captcha_gate.providers.altcha:Altcha",
+        "geetest-v4": "captcha_gate.providers.geetest_v4:GeetestV4",
+    }
+)
+
+
+def known_types() -> list[str]:
+    """The names of all types, ours and installed ones."""
+    return sorted({*_OURS, *entry_points(group=ENTRY_POINTS).names})
+
+
+def provider_class(type_name: str) -> type[Provider] | None:
+    """The class of a type; `None` where nobody provides it. Ours cannot be replaced from outside."""
+    if type_name in _OURS:
+        module, _, name = _OURS[type_name].partition(":")
+        found: type[Provider] = getattr(import_module(module), name)
+        return found
+    for entry_point in entry_points(group=ENTRY_POINTS, name=type_name):
+        loaded: type[Provider] = entry_point.load()
+        return loaded
+    return None

@@ -1,0 +1,70 @@
+"""Tells the operator: a log record per refusal and per opened request, and the `on_decision` hook. Decides nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from captcha_gate.decision import Decision, Mode
+from captcha_gate.outcome import Outcome
+
+__all__ = ["LOGGER", "OnDecision", "Reporter"]
+
+LOGGER: Final = logging.getLogger("captcha_gate")
+LOGGER.addHandler(logging.NullHandler())
+
+OnDecision = Callable[[Decision], object]
+
+#: Different mistakes of ours that are each shouted once; more of them are logged no louder than the rest.
+_MAX_SHOUTED: Final = 100
+
+
+class Reporter:
+    """Logs decisions of one gate and hands them to the operator's hook.
+
+    Args:
+        on_decision: called with every decision; what it raises is logged and goes no further.
+
+    """
+
+    def __init__(self, on_decision: OnDecision | None = None) -> None:
+        self._on_decision = on_decision
+        self._shouted: set[tuple[str | None, str]] = set()
+
+    def __call__(self, decision: Decision) -> None:
+        """Report one decision."""
+        if not decision.allowed or decision.opened:
+            LOGGER.log(
+                self._level(decision),
+                "%s: rule=%s outcome=%s reason=%s provider=%s said=%r",
+                _deed(decision),
+                decision.rule,
+                decision.outcome.value,
+                decision.reason.value,
+                decision.provider,
+                decision.provider_reason,
+                extra={"captcha_gate": decision.as_dict()},
+            )
+        if self._on_decision is not None:
+            try:
+                self._on_decision(decision)
+            except Exception as error:  # noqa: BLE001 - the operator's hook must not cost anybody their request
+                LOGGER.error("on_decision raised %s", type(error).__name__)  # noqa: TRY400 - its message may quote a secret
+
+    def _level(self, decision: Decision) -> int:
+        if decision.outcome is Outcome.UNAVAILABLE:
+            return logging.WARNING
+        if decision.outcome is not Outcome.MISCONFIGURED:
+            return logging.INFO
+        mistake = (decision.provider, decision.provider_reason)
+        if mistake in self._shouted or len(self._shouted) >= _MAX_SHOUTED:
+            return logging.ERROR
+        self._shouted.add(mistake)
+        return logging.CRITICAL
+
+
+def _deed(decision: Decision) -> str:
+    if decision.opened:
+        return "opened, unverified"
+    return "would refuse" if decision.mode is Mode.MONITOR else "refused"

@@ -1,0 +1,205 @@
+"""One request as the gate sees it, the same for WSGI and ASGI. Reads lazily, never the body, and decides nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, NamedTuple, Protocol, TypeAlias
+from urllib.parse import parse_qsl
+
+from werkzeug.sansio.http import parse_cookie
+
+from captcha_gate.decision import Decision
+from captcha_gate.errors import UnreadableRequest
+from captcha_gate.outcome import Reason
+from captcha_gate.paths import below, readings
+
+__all__ = ["Address", "Headers", "Network", "Pairs", "Proxies", "Reading", "RequestView"]
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+#: RFC 9110 §9.1: a method is a token. Anything else is a trick or a broken client.
+_METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
+_HOST_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::\d*)?")
+#: More parameters than any form has; beyond it, looking on only helps an attacker. Starlette and Django say 1000.
+MAX_PARAMETERS: Final = 1000
+
+
+class Headers(Protocol):
+    """The request's headers, looked up one at a time so that nothing is copied for those nobody asks for."""
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of the header with this lower-case name, in order."""
+        ...  # pragma: no cover
+
+
+class Reading(NamedTuple):
+    """One way in which an application might take the request."""
+
+    path: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Whose word on the client's address is taken. By default nobody's: the socket's peer is the client."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False  #: a peer on a Unix socket is a proxy
+    header: str = "x-forwarded-for"
+
+    def client_of(self, peer: str | None, hops: list[str]) -> Address | None:
+        """The first hop, from the right, that is not one of ours; `None` where it cannot be known.
+
+        Counting from the left would believe whatever the client wrote.
+
+        Args:
+            peer: the address of the socket's other end; `None` for a Unix socket.
+            hops: the values of the forwarding header.
+
+        """
+        current = _address(peer or "")
+        trusted = self.unix if peer is None else self._trusts(current)
+        for hop in reversed([item for value in hops for item in value.split(",")]):
+            if not trusted:
+                break
+            current = _address(_without_port(hop.strip()))
+            trusted = self._trusts(current)
+        return current
+
+    def _trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self.networks)
+
+
+@dataclass(kw_only=True)
+class RequestView:
+    """What the gate may look at.
+
+    Attributes:
+        kind: `http` or `websocket`.
+        method: as the server gave it.
+        path: decoded once; with the mount point before it where `mount` is not empty.
+        mount: ASGI's `root_path`; empty for WSGI, whose `PATH_INFO` is already below `SCRIPT_NAME`.
+        raw_path: the path's bytes as sent, where the server tells.
+        query_string: without its question mark.
+        peer: the address of the socket's other end; `None` for a Unix socket.
+        outer: the decision of a gate further out, if one ran.
+        many_processes: the server says that others like this one share the work.
+
+    """
+
+    kind: str
+    method: str
+    path: str
+    mount: str = ""
+    raw_path: bytes | None = None
+    query_string: str = ""
+    headers: Headers
+    peer: str | None = None
+    proxies: Proxies = Proxies()
+    outer: Decision | None = None
+    many_processes: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The header's only value; `None` where it is missing or, not to be trusted, given more than once."""
+        values = self.headers.get_all(name)
+        return values[0].strip(" \t") if len(values) == 1 else None
+
+    @property
+    def path_below_mount(self) -> str:
+        """The path as given, without the mount point before it."""
+        return below(self.path, self.mount.rstrip("/"))
+
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """Every path reading with every method that the request asks for; overrides only ever add one.
+
+        Raises:
+            UnreadableRequest: `ambiguous_path` or `bad_method`.
+
+        """
+        methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
+        paths = readings(self.path, self.mount, self.raw_path)
+        return tuple(Reading(path, method) for path in paths for method in methods)
+
+    def _overrides(self) -> Iterator[str]:
+        asked = [item for name in _OVERRIDES for value in self.headers.get_all(name) for item in value.split(",")]
+        if "_method" in self.query_string:
+            asked += [value for name, value in self.query if name == "_method"]
+        for method in asked:
+            if _METHOD.fullmatch(method.strip(" \t")):
+                yield method.strip(" \t").upper()
+
+    @staticmethod
+    def _checked(method: str) -> str:
+        if not _METHOD.fullmatch(method):
+            raise UnreadableRequest(Reason.BAD_METHOD, "the method is no token of RFC 9110")
+        # Some servers hand `post` through, and frameworks run it as POST.
+        return method.upper()
+
+    @cached_property
+    def is_preflight(self) -> bool:
+        """A CORS preflight: a browser's question without a body, to which no person could add a token."""
+        headers = self.headers
+        return (
+            self.method.upper() == "OPTIONS"
+            and self.kind == "http"
+            and bool(headers.get_all("origin"))
+            and bool(headers.get_all("access-control-request-method"))
+            and headers.get_all("content-length") in ([], ["0"])
+            and not headers.get_all("transfer-encoding")
+            and all(reading.method == "OPTIONS" for reading in self.readings)
+        )
+
+    @cached_property
+    def query(self) -> Pairs:
+        """The query's parameters in order; none where there are more than anybody could mean."""
+        try:
+            pairs = parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            return ()
+        return tuple(pairs)
+
+    @cached_property
+    def cookies(self) -> Pairs:
+        """The cookies in order, duplicates included."""
+        header = "; ".join(self.headers.get_all("cookie"))
+        return tuple(parse_cookie(header).items(multi=True))
+
+    @cached_property
+    def host(self) -> str:
+        """The name that the client used for us, lower-case and without port; empty where it is unclear."""
+        match = _HOST_PORT.fullmatch(self.header("host") or "")
+        return match["host"].lower() if match else ""
+
+    @cached_property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower-case; empty where there is none or more than one."""
+        return (self.header("content-type") or "").partition(";")[0].strip(" \t").lower()
+
+    @cached_property
+    def client_ip(self) -> Address | None:
+        """The client's address as far as it can be trusted; v4-mapped addresses as IPv4."""
+        return self.proxies.client_of(self.peer, self.headers.get_all(self.proxies.header))
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _without_port(hop: str) -> str:
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -1,0 +1,229 @@
+"""A compiled policy: its rules, and which of them decides a request. Immutable; asks nobody, verifies nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from captcha_gate.conditions import Matcher, Methods, Path
+from captcha_gate.decision import Mode
+from captcha_gate.errors import UnreadableRequest
+from captcha_gate.outcome import Reason
+from captcha_gate.paths import is_ordinary, trimmed
+from captcha_gate.patterns import PathIndex
+from captcha_gate.request import Proxies, Reading, RequestView
+from captcha_gate.tokens.fields import TokenSettings, Wanted
+
+if TYPE_CHECKING:
+    from captcha_gate.providers.base import Provider
+    from captcha_gate.scalars import Rate
+
+__all__ = ["Action", "Bind", "OnFail", "OnUnavailable", "Policy", "Rule", "ScoreDemand", "Strength"]
+
+
+class Action(StrEnum):
+    """What a rule does with a request."""
+
+    VERIFY = "verify"
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class OnFail(StrEnum):
+    """What becomes of a token that does not count."""
+
+    REJECT = "reject"
+    ANNOTATE = "annotate"  #: forward, and let the application read the decision
+
+
+class Strength(IntEnum):
+    """How much a rule keeps out. Where readings of one request differ, the strongest rule decides."""
+
+    NOTHING = 0  # no rule, or a disabled one
+    ALLOW = 1
+    MONITOR = 2
+    ANNOTATE = 3
+    VERIFY = 4
+    DENY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class OnUnavailable:
+    """What becomes of a request whose provider cannot answer.
+
+    Attributes:
+        allow: let it through, once a probe has shown that the provider answers nobody.
+        rate: at most so many, for the whole rule; `None` for no bound.
+
+    """
+
+    allow: bool = False
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDemand:
+    """What a rule asks of the score: 0 is a bot, 1 is a human.
+
+    Attributes:
+        minimum: the lowest score that passes.
+        missing: what becomes of a verdict without one.
+        below: what becomes of a lower one.
+
+    """
+
+    minimum: float
+    missing: OnFail = OnFail.REJECT
+    below: OnFail = OnFail.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """What a token must have been made for. Empty values demand nothing."""
+
+    action: str | None = None
+    hostnames: tuple[str, ...] = ()
+    cdata: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of a policy.
+
+    Attributes:
+        name: `None` only for the policy's default action.
+        where: `file:line:column` of it in the policy.
+        wanted: the token fields of each provider, in the rule's order.
+        max_age: seconds since the challenge was solved.
+        fallthrough: the operator knows that clients can leave this rule.
+
+    """
+
+    name: str | None
+    where: str = ""
+    matcher: Matcher = field(default_factory=lambda: Matcher(()))
+    action: Action = Action.VERIFY
+    mode: Mode = Mode.ENFORCE
+    providers: tuple[str, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    token: TokenSettings = field(default_factory=TokenSettings)
+    score: ScoreDemand | None = None
+    bind: Bind = field(default_factory=Bind)
+    max_age: float | None = None
+    on_fail: OnFail = OnFail.REJECT
+    on_unavailable: OnUnavailable = field(default_factory=OnUnavailable)
+    fallthrough: bool = False
+
+    @property
+    def strength(self) -> Strength:
+        """How much this rule keeps out."""
+        if self.mode is Mode.DISABLED:
+            return Strength.NOTHING
+        if self.action is Action.ALLOW:
+            return Strength.ALLOW
+        if self.mode is Mode.MONITOR:
+            return Strength.MONITOR
+        if self.action is Action.DENY:
+            return Strength.DENY
+        return Strength.ANNOTATE if self.on_fail is OnFail.ANNOTATE else Strength.VERIFY
+
+    @property
+    def writes_out_options(self) -> bool:
+        """Whether the policy names the method OPTIONS itself, so that even a CORS preflight is meant."""
+        methods = self.matcher.condition("methods")
+        return isinstance(methods, Methods) and "OPTIONS" in methods.written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The compiled content of a policy file. Made by `load_policy`, never by hand.
+
+    Attributes:
+        mode: of every rule that has none of its own.
+        rules: in the order of the file.
+        default: what decides where no rule matches; `None` where that is allowed.
+        providers: by their names.
+        store: the URL of the shared state.
+        proxies: whose word on the client's address is taken.
+        prefix: where the built-in endpoints stand.
+        warnings: what the loading found odd but not wrong.
+
+    """
+
+    mode: Mode = Mode.ENFORCE
+    rules: tuple[Rule, ...] = ()
+    default: Rule | None = None
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    store: str = "memory://"
+    proxies: Proxies = field(default_factory=Proxies)
+    prefix: str = "/captcha-gate"
+    warnings: tuple[str, ...] = ()
+
+    def match(self, view: RequestView) -> Rule | None:
+        """The rule that decides a request; `None` where none does and the policy allows that.
+
+        Every reading of the request picks its own first rule, and the strongest of those decides.
+
+        Raises:
+            UnreadableRequest: the request cannot be read, or two readings ask for two different verifications.
+
+        """
+        picked = [self.first_rule(view, reading) for reading in view.readings]
+        return _strongest(picked) if len(picked) > 1 else picked[0]
+
+    def first_rule(self, view: RequestView, reading: Reading) -> Rule | None:
+        """The first rule that matches one reading; the default where none does."""
+        for number in self._index.candidates(reading.path):
+            rule = self.rules[number]
+            if rule.matcher.holds(view, reading):
+                return rule
+        return self.default
+
+    def ignores(self, path: str) -> bool:
+        """Whether no rule can concern a path below the mount point, whatever else the request holds.
+
+        Said of ordinary paths only; the others take the long way. This is all that most requests cost.
+        """
+        return self.default is None and is_ordinary(path) and not self._index.candidates(trimmed(path))
+
+    @cached_property
+    def strictest_mode(self) -> Mode:
+        """The mode for a request that cannot be read: the strictest of all rules, for any may be meant."""
+        strongest = max((_strength(rule) for rule in (*self.rules, self.default)), default=Strength.NOTHING)
+        if strongest >= Strength.ANNOTATE:
+            return Mode.ENFORCE
+        return Mode.DISABLED if self.mode is Mode.DISABLED else Mode.MONITOR
+
+    @cached_property
+    def _index(self) -> PathIndex:
+        patterns = []
+        always = []
+        for number, rule in enumerate(self.rules):
+            path = rule.matcher.condition("path")
+            if isinstance(path, Path):
+                patterns += [(number, pattern) for pattern in path.patterns]
+            else:
+                always.append(number)
+        return PathIndex(patterns, always)
+
+
+def _strength(rule: Rule | None) -> Strength:
+    return Strength.NOTHING if rule is None else rule.strength
+
+
+def _strongest(picked: Sequence[Rule | None]) -> Rule | None:
+    """The strongest rule of those that the readings picked.
+
+    Raises:
+        UnreadableRequest: two different verifications are equally strong, and nobody can tell which was meant.
+
+    """
+    top = max(map(_strength, picked))
+    strongest = list({id(rule): rule for rule in picked if _strength(rule) == top}.values())
+    if len(strongest) > 1 and Strength.MONITOR <= top < Strength.DENY:
+        mode = Mode.MONITOR if top is Strength.MONITOR else Mode.ENFORCE
+        raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "its readings ask for different verifications", mode=mode)
+    return next((rule for rule in strongest if rule is not None), None)

@@ -1,0 +1,152 @@
+"""Finds a request's token: which source, which provider, how much of the body. Does no I/O: it asks for chunks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from captcha_gate.effects import Flow, ReadChunk
+from captcha_gate.errors import RepeatedField, UnreadableRequest
+from captcha_gate.outcome import Reason
+from captcha_gate.request import Pairs, RequestView
+from captcha_gate.tokens.extractor import Extractor, malformed, too_many
+from captcha_gate.tokens.fields import Source, TokenSettings, Values, Wanted
+from captcha_gate.tokens.json_body import JsonExtractor
+from captcha_gate.tokens.multipart_body import MultipartExtractor, boundary_of
+from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
+
+__all__ = ["Token", "find_token"]
+
+_BODY: Final = frozenset({Source.JSON, Source.FORM})
+_JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+\-]+\+)?json")
+_CHARSET: Final = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([^";, \t]*)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A complete set of one provider's token fields. Its repr shows names only: the values are credentials."""
+
+    provider: str
+    source: Source
+    fields: dict[str, str] = field(repr=False)
+
+
+def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestView) -> Flow[Token | None]:
+    """The first provider, in the rule's order, all of whose fields stand in one source.
+
+    Raises:
+        RepeatedField: a wanted field was given twice in a source that was read.
+        UnreadableRequest: the body had to be read and could not be.
+
+    """
+    body: tuple[Source | None, Values] | None = None
+    for want in wanted:
+        for source in settings.sources:
+            if source not in _BODY:
+                values = _outside_body(source, want, view)
+            elif view.kind == "http":
+                if body is None:
+                    body = yield from _read_body(wanted, settings, view)
+                values = body[1] if body[0] is source else {}
+            else:
+                continue
+            fields = _complete(want, source, values)
+            if fields is not None:
+                return Token(want.provider, source, fields)
+    return None
+
+
+def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | None:
+    fields = {}
+    for field_name, name in want.names_in(source).items():
+        found = values.get(name, ())
+        if len(found) > 1:
+            raise RepeatedField(want.provider, field_name)
+        if found and found[0]:
+            fields[field_name] = found[0]
+    return fields if len(fields) == len(want.names) else None
+
+
+def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
+    names = want.names_in(source).values()
+    if source is Source.HEADER:
+        # WSGI servers join a header that was sent twice with commas; no provider's field holds one.
+        return {name: [item for value in view.headers.get_all(name) for item in _split(value)] for name in names}
+    pairs = view.query if source is Source.QUERY else view.cookies
+    return {name: _values_of(name, pairs) for name in names}
+
+
+def _values_of(name: str, pairs: Pairs) -> list[str]:
+    return [value for other, value in pairs if other == name]
+
+
+def _split(value: str) -> list[str]:
+    return [item.strip(" \t") for item in value.split(",")]
+
+
+def _read_body(
+    wanted: Sequence[Wanted], settings: TokenSettings, view: RequestView
+) -> Flow[tuple[Source | None, Values]]:
+    """Read as much of the body as the fields need. The source is `None` for a type that is not ours to read."""
+    source = _body_source(view)
+    if source is None or source not in settings.sources:
+        return None, {}
+    if (view.header("content-encoding") or "identity").lower() != "identity" or len(
+        view.headers.get_all("content-encoding")
+    ) > 1:
+        raise UnreadableRequest(Reason.CONTENT_ENCODING, "the gate does not decompress request bodies")
+    extractor = _extractor(source, wanted, view)
+    declared = _declared_length(view)
+    if declared is not None and declared > settings.max_body and extractor.reads_whole:
+        too_many(f"the body is longer than {settings.max_body} bytes")
+    yield from _feed(extractor, settings)
+    return source, extractor.values
+
+
+def _feed(extractor: Extractor, settings: TokenSettings) -> Flow[None]:
+    left = settings.max_body
+    while chunk := (yield from ReadChunk(settings.body_timeout)):
+        if extractor.feed(chunk[:left]):
+            return
+        left -= len(chunk)
+        if left < 0:
+            too_many(f"the token fields are not complete within {settings.max_body} bytes")
+    if left < settings.max_body:
+        extractor.finish()
+
+
+def _body_source(view: RequestView) -> Source | None:
+    charset = _CHARSET.search(view.header("content-type") or "")
+    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        return None
+    if view.media_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return Source.FORM
+    return Source.JSON if _JSON_TYPE.fullmatch(view.media_type) else None
+
+
+def _extractor(source: Source, wanted: Sequence[Wanted], view: RequestView) -> Extractor:
+    names = frozenset(name for want in wanted for name in want.names.values())
+    if source is Source.JSON:
+        return JsonExtractor(names)
+    if view.media_type == "application/x-www-form-urlencoded":
+        return UrlEncodedExtractor(names)
+    boundary = boundary_of(view.header("content-type") or "")
+    if boundary is None:
+        malformed("the multipart content type has no single plain boundary")
+
+    def enough(values: Values) -> bool:
+        return any(_complete(want, source, values) is not None for want in wanted)
+
+    return MultipartExtractor(names, boundary, enough)
+
+
+def _declared_length(view: RequestView) -> int | None:
+    declared = view.headers.get_all("content-length")
+    if not declared:
+        return None
+    # `+28`, `2_8` and `-1` get through some servers, and int() would take the first two.
+    if len(declared) > 1 or not re.fullmatch("[0-9]{1,18}", declared[0].strip(" \t")):
+        malformed("the Content-Length is no number")
+    return int(declared[0])

@@ -1,0 +1,105 @@
+"""Token fields of JSON bodies. Dotted names walk into objects; a name given twice on the way is seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from captcha_gate.tokens.extractor import malformed
+
+__all__ = ["JsonExtractor"]
+
+#: Deeper than any honest document; Python's own reader gives up at about a thousand, wherever the stack stands then.
+MAX_DEPTH: Final = 100
+#: Longer than any number that a token field may be; Python refuses to convert more than 4300 digits.
+MAX_DIGITS: Final = 4300
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which names were given more than once: frameworks take the last, we refuse."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else {}
+        self.repeated = {name for name, count in counts.items() if count > 1}
+
+
+class JsonExtractor:
+    """Read whole: a document means nothing before its end."""
+
+    reads_whole = True
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.values: dict[str, list[str]] = {}
+        self._names = names
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> bool:
+        self._body += chunk
+        return False
+
+    def finish(self) -> None:
+        document = _parse(bytes(self._body))
+        for name in self._names:
+            found = list(_walk(document, name.split(".")))
+            if found:
+                self.values[name] = found
+
+
+def _parse(body: bytes) -> Any:
+    if _too_deep(body):
+        malformed(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    try:
+        # utf-8-sig: a byte order mark is tolerated. UTF-16 and UTF-32, which some frameworks guess, are not.
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_Object, parse_int=_integer)
+    except (ValueError, RecursionError):
+        malformed("the body is not JSON in UTF-8")
+
+
+def _too_deep(body: bytes) -> bool:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for token in _BRACKETS.finditer(body):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
+    return False
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else float("inf")
+
+
+def _walk(node: Any, steps: list[str]) -> Iterator[str]:
+    """The value at the end of the steps; given twice where any step on the way was repeated."""
+    repeated = False
+    for step in steps:
+        if not isinstance(node, _Object) or step not in node:
+            return
+        repeated = repeated or step in node.repeated
+        node = node[step]
+    text = _text(node)
+    if text is not None:
+        yield text
+        if repeated:
+            yield text
+
+
+def _text(value: Any) -> str | None:
+    """Text as it stands, and whole numbers, which pages send for `gen_time`. Nothing else is a token field."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None

@@ -1,0 +1,164 @@
+"""The gate for WSGI applications: builds the view, performs the effects, forwards or refuses. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from werkzeug.wsgi import ClosingIterator
+
+from captcha_gate.decision import SCOPE_KEY, Decision
+from captcha_gate.drive import SyncOnce, run
+from captcha_gate.effects import Effect, Fetch, Flow, Once, ReadChunk, StoreOp
+from captcha_gate.errors import ClientGone
+from captcha_gate.fetch import SyncFetcher
+from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.reply import Reply, plain_reply, refusal
+from captcha_gate.report import OnDecision
+from captcha_gate.request import RequestView
+from captcha_gate.wsgi_body import RecordedInput
+
+if TYPE_CHECKING:
+    import httpx
+
+    from captcha_gate.request import Proxies
+    from captcha_gate.stores.base import Store
+
+__all__ = ["CaptchaGate"]
+
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[..., Callable[[bytes], object]]
+WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class CaptchaGate:
+    """Wraps a WSGI application.
+
+    While a vendor is asked, the gate holds the thread that serves the request, for at most the provider's `timeout`.
+
+    Args:
+        app: the application.
+        policy: a path of a policy file, the same as a mapping, or a loaded `Policy`.
+        store: a store, or its URL; the policy's `store` unless given.
+        http_client: asks the vendors instead of a client of our own; not closed by the gate.
+        on_decision: called with every decision.
+
+    Raises:
+        PolicyError: the policy does not load.
+        TypeError: the application is an ASGI one.
+
+    """
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        policy: PolicySource,
+        *,
+        store: Store | str | None = None,
+        http_client: httpx.Client | None = None,
+        on_decision: OnDecision | None = None,
+    ) -> None:
+        if takes(app) == "asgi":
+            raise TypeError("this is an ASGI application: use `from captcha_gate.asgi import CaptchaGate`")
+        self.app = app
+        self._mounted = mount(policy, store, on_decision)
+        self._fetcher = SyncFetcher(http_client)
+        self._once = SyncOnce()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Handle one request."""
+        view = _view(environ, self._mounted.policy.proxies)
+        body = RecordedInput(environ)
+        endpoint = self._mounted.endpoints.find(view)
+        if endpoint is not None:
+            return _send(
+                self._run(self._mounted.endpoints.answer(endpoint, self._mounted.gate, view), body),
+                view,
+                start_response,
+            )
+        try:
+            decision = self._run(self._mounted.gate.decide(view), body)
+        except ClientGone:
+            return _send(plain_reply(400, "The request ended early."), view, start_response)
+        if decision is None:
+            if view.outer is None:
+                environ[SCOPE_KEY] = None
+            return self.app(environ, start_response)
+        self._mounted.report(decision)
+        if not decision.forwarded:
+            body.close()
+            return _send(refusal(decision, self._mounted.policy, view), view, start_response)
+        environ[SCOPE_KEY] = decision
+        if not body.was_read:
+            return self.app(environ, start_response)
+        body.rewind()
+        environ["wsgi.input"] = body
+        answer = self.app(environ, start_response)
+        return ClosingIterator(answer, [body.close]) if body.on_disk else answer
+
+    def close(self) -> None:
+        """Close the connections to vendors. They are made anew if they are needed again."""
+        self._fetcher.close()
+
+    def _run(self, flow: Flow[Any], body: RecordedInput) -> Any:
+        def perform(effect: Effect[Any]) -> Any:
+            match effect:
+                case ReadChunk():
+                    return body.read_more()
+                case Fetch():
+                    return self._fetcher.perform(effect)
+                case StoreOp():
+                    reply = self._mounted.store.perform(effect)
+                    if isawaitable(reply):
+                        raise TypeError("this store is asynchronous: WSGI needs one that answers at once")
+                    return reply
+                case Once():
+                    return self._once.perform(effect, perform)
+            raise TypeError(f"nobody performs {type(effect).__name__}")
+
+        return run(flow, perform)
+
+
+class _Headers:
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def get_all(self, name: str) -> list[str]:
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = "HTTP_" + key
+        value = self._environ.get(key)
+        # Servers leave the two without HTTP_ empty where the request has none.
+        return [] if value is None or (value == "" and not key.startswith("HTTP_")) else [value]
+
+
+def _view(environ: Environ, proxies: Proxies) -> RequestView:
+    outer = environ.get(SCOPE_KEY)
+    return RequestView(
+        kind="http",
+        method=environ["REQUEST_METHOD"],
+        path=_decoded(environ.get("PATH_INFO", "")),
+        query_string=environ.get("QUERY_STRING", ""),
+        headers=_Headers(environ),
+        peer=environ.get("REMOTE_ADDR") or None,
+        proxies=proxies,
+        outer=outer if isinstance(outer, Decision) else None,
+        many_processes=bool(environ.get("wsgi.multiprocess")),
+    )
+
+
+def _decoded(path_info: str) -> str:
+    """PEP 3333 hands UTF-8 over as if it were latin-1. What is neither becomes U+FFFD, and that is refused."""
+    try:
+        return path_info.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return "\ufffd"
+
+
+def _send(reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
+    return [] if view.method == "HEAD" else [reply.body]
