@@ -97,7 +97,7 @@ class AsyncOnce:
         if task is None or until <= self._clock():
             task = asyncio.create_task(self._run(effect, perform))
             self._kept[effect.key] = (float("inf"), task)
-        return await asyncio.shield(task)  # type: ignore[no-any-return]
+        return await asyncio.shield(task)
 
     async def _run(self, effect: Once[T], perform: Callable[[Effect[Any]], Awaitable[Any]]) -> T:
         kept_for = 0.0

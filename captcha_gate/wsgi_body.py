@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
+from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from werkzeug.exceptions import ClientDisconnected
@@ -30,14 +31,11 @@ class RecordedInput:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
         self._size = 0
+        self._kept: IO[bytes] = BytesIO()
 
     @cached_property
     def _stream(self) -> IO[bytes]:
         return get_input_stream(self._environ)
-
-    @cached_property
-    def _kept(self) -> IO[bytes]:
-        return SpooledTemporaryFile(IN_MEMORY)
 
     @property
     def was_read(self) -> bool:
@@ -61,14 +59,15 @@ class RecordedInput:
         except (ClientDisconnected, OSError):
             raise ClientGone from None
         if chunk:
+            if self._size <= IN_MEMORY < self._size + len(chunk):
+                self._move_to_disk()
             self._size += len(chunk)
             self._kept.write(chunk)
         return chunk
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""
-        if self.was_read:
-            self._kept.seek(0)
+        self._kept.seek(0)
 
     def read(self, size: int | None = -1) -> bytes:
         """As PEP 3333 has it: kept bytes first, and never more of the stream than was asked for."""
@@ -103,5 +102,9 @@ class RecordedInput:
 
     def close(self) -> None:
         """Drop what was kept; the stream is the server's to close."""
-        if self.was_read:
-            self._kept.close()
+        self._kept.close()
+
+    def _move_to_disk(self) -> None:
+        file = TemporaryFile()  # noqa: SIM115 - it lives until the application has read it
+        file.write(self._kept.getvalue() if isinstance(self._kept, BytesIO) else b"")
+        self._kept = file

@@ -66,10 +66,10 @@ class Document:
         node: Any = self.data
         for step in path:
             known = self._places.get(id(node), {})
-            if step not in known or not _has(node, step):
+            if step not in known:
                 break
             place = known[step]
-            node = node[step]
+            node = node[step]  # type: ignore[index] # a place is only known for a step that fits
         return place
 
     def clip(self, path: KeyPath) -> KeyPath:
