@@ -79,14 +79,16 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class PathRegex:
-    """Any of these regular expressions, each for the whole path."""
+    """Any of these regular expressions, each for the whole path, with or without a slash at its end."""
 
     expressions: tuple[re.Pattern[str], ...]
     key: ClassVar = "path_regex"
     client_chosen: ClassVar = False
 
     def holds(self, view: RequestView, reading: Reading) -> bool:
-        return any(expression.fullmatch(reading.path) for expression in self.expressions)
+        # A trailing slash is ignored, and readings have none: an expression that asks for one must still match.
+        path, slashed = reading.path, reading.path.rstrip("/") + "/"
+        return any(one.fullmatch(path) or one.fullmatch(slashed) for one in self.expressions)
 
     def __str__(self) -> str:
         return " or ".join(expression.pattern for expression in self.expressions)
@@ -271,4 +273,4 @@ class Not:
         return not self.matcher.holds(view, reading)
 
     def __str__(self) -> str:
-        return "not (" + " and ".join(f"{condition.key}: {condition}" for condition in self.matcher.conditions) + ")"
+        return " and ".join(f"{condition.key}: {condition}" for condition in self.matcher.conditions)

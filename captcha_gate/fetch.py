@@ -72,16 +72,16 @@ class SyncFetcher:
     def _through_pool(self, request: httpx.Request) -> httpx.Response:
         response = self._own_pool().handle_request(_core_request(request))
         with closing(response):
-            _refuse_encoded(response.headers)
-            return httpx.Response(response.status, content=_capped(response.iter_stream()))
+            content = _content(response.status, response.headers, response.iter_stream())
+            return httpx.Response(response.status, content=content)
 
     def _through_client(self, request: httpx.Request) -> httpx.Response:
         if self._client is None:
             raise TypeError("no client")
         response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
         with closing(response):
-            _refuse_encoded(response.headers.raw)
-            return httpx.Response(response.status_code, content=_capped(response.iter_bytes()))
+            content = _content(response.status_code, response.headers.raw, response.iter_bytes())
+            return httpx.Response(response.status_code, content=content)
 
     def _own_pool(self) -> httpcore.ConnectionPool:
         with self._lock:
@@ -143,16 +143,16 @@ class AsyncFetcher:
     async def _through_pool(self, request: httpx.Request) -> httpx.Response:
         response = await self._own_pool().handle_async_request(_core_request(request))
         async with aclosing(response):
-            _refuse_encoded(response.headers)
-            return httpx.Response(response.status, content=await _acapped(response.aiter_stream()))
+            content = await _acontent(response.status, response.headers, response.aiter_stream())
+            return httpx.Response(response.status, content=content)
 
     async def _through_client(self, request: httpx.Request) -> httpx.Response:
         if self._client is None:
             raise TypeError("no client")
         response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
         async with aclosing(response):
-            _refuse_encoded(response.headers.raw)
-            return httpx.Response(response.status_code, content=await _acapped(response.aiter_bytes()))
+            content = await _acontent(response.status_code, response.headers.raw, response.aiter_bytes())
+            return httpx.Response(response.status_code, content=content)
 
     def _own_pool(self) -> httpcore.AsyncConnectionPool:
         loop = asyncio.get_running_loop()
@@ -192,19 +192,36 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _capped(chunks: Iterator[bytes]) -> bytes:
+def _content(status: int, headers: list[tuple[bytes, bytes]], chunks: Iterator[bytes]) -> bytes:
+    """A reply's body; of any status but 200 nothing where it cannot be read.
+
+    Such a status is an answer by itself: a redirect or a 403 whose body is compressed, too long or cut off is no
+    outage, and opens no gate.
+    """
     body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        _refuse_too_long(body)
+    try:
+        _refuse_encoded(headers)
+        for chunk in chunks:
+            body += chunk
+            _refuse_too_long(body)
+    except (FetchError, *_FAILURES):
+        if status == 200:
+            raise
+        return b""
     return bytes(body)
 
 
-async def _acapped(chunks: AsyncIterator[bytes]) -> bytes:
+async def _acontent(status: int, headers: list[tuple[bytes, bytes]], chunks: AsyncIterator[bytes]) -> bytes:
     body = bytearray()
-    async for chunk in chunks:
-        body += chunk
-        _refuse_too_long(body)
+    try:
+        _refuse_encoded(headers)
+        async for chunk in chunks:
+            body += chunk
+            _refuse_too_long(body)
+    except (FetchError, *_FAILURES):
+        if status == 200:
+            raise
+        return b""
     return bytes(body)
 
 

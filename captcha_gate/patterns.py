@@ -41,13 +41,16 @@ class PathPattern:
 
         """
         if not text.startswith("/"):
-            raise ValueError("a path pattern begins with '/'")
+            raise ValueError("a path pattern begins with '/' (for a regular expression, write path_regex)")
         if re.search(r"[\x00-\x20\x7f?#]", text):
             raise ValueError("a path pattern holds no spaces, control characters, '?' or '#' (match `query` apart)")
-        segments = tuple(_segment(piece) for piece in text.strip("/").split("/")) if text.strip("/") else ()
+        if re.search("%[0-9A-Fa-f]{2}", text):
+            raise ValueError("a path pattern is compared with the decoded path (write é, not %C3%A9)")
+        inner = text[1:].rstrip("/")
+        segments = tuple(_segment(piece) for piece in inner.split("/")) if inner else ()
         if any(MANY == here == following for here, following in pairwise(segments)):
             raise ValueError("'**' stands twice in a row (once is any depth already)")
-        return cls(text, segments, re.compile("".join(map(_regex_of, segments)) or "/"))
+        return cls(text, segments, re.compile(_regex_of(segments)))
 
     def matches(self, path: str) -> bool:
         """Whether a path, without trailing slashes, fits the whole pattern."""
@@ -78,16 +81,28 @@ def _segment(piece: str) -> str:
     if _NAMED.fullmatch(piece):
         return ONE
     if piece in ("", ".", ".."):
-        raise ValueError("a path pattern has no empty segments and no dot segments")
+        raise ValueError("a path pattern has no empty segments and no '.' or '..' (write the path as it is served)")
     if "*" in piece or "{" in piece or "}" in piece:
         raise ValueError("'*', '**' and '{name}' stand for whole segments (for parts of one, use path_regex)")
     return piece
 
 
-def _regex_of(segment: str) -> str:
-    if segment == MANY:
-        return "(?:/[^/]*)*"
-    return "/[^/]+" if segment == ONE else "/" + re.escape(segment)
+def _regex_of(segments: tuple[str, ...]) -> str:
+    """A regular expression whose cost grows with the path's length times the pattern's, whatever the path.
+
+    What stands between two `**` is taken where it first fits and never sought again: a later fit leaves less room for
+    the rest. Without that, a client could choose a path that takes minutes to try.
+    """
+    runs = [""]
+    for segment in segments:
+        if segment == MANY:
+            runs.append("")
+        else:
+            runs[-1] += "/[^/]+" if segment == ONE else "/" + re.escape(segment)
+    first, *middle, last = runs if len(runs) > 1 else (runs[0], "")
+    if MANY not in segments:
+        return first or "/"
+    return first + "".join(f"(?>(?:/[^/]*)*?{run}(?![^/]))" for run in middle) + "(?:/[^/]*)*" + last
 
 
 def _covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -54,8 +54,7 @@ class Rate(NamedTuple):
 
 def problem(message: str) -> PydanticCustomError:
     """An error whose message is shown as it stands."""
-    # Braces would be taken for placeholders.
-    return PydanticCustomError("policy", message.replace("{", "{{").replace("}", "}}"))
+    return PydanticCustomError("policy", message)
 
 
 def _as_text(value: Any) -> str:
@@ -144,9 +143,13 @@ def _url_path(value: Any) -> str:
 def network_of(text: str) -> Network | None:
     """The network that a CIDR or a single address names; `None` for anything else."""
     try:
-        return ip_network(text, strict=False)
+        network = ip_network(text, strict=False)
     except ValueError:
         return None
+    # A client's address is never v4-mapped (`RequestView.client_ip`), so a network that is would hold nobody.
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
+        return ip_network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
 
 
 def _cidr(value: Any) -> str:
@@ -158,7 +161,9 @@ def _cidr(value: Any) -> str:
 def _secret(value: Any) -> SecretStr:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
+        raise problem("expected text (quote a value that begins with '{' or '[', and digits in Python)")
+    if not value.strip():
         raise problem("the secret is empty (write ${NAME} and set that variable, or ${file:/run/secrets/name})")
     if "*" * 3 in value:
         raise problem("the secret was copied masked, with asterisks in it (copy it unmasked)")

@@ -35,7 +35,11 @@ class RecordedInput:
 
     @cached_property
     def _stream(self) -> IO[bytes]:
-        return get_input_stream(self._environ)
+        environ = self._environ
+        if not environ.get("wsgi.input_terminated"):
+            # Cheroot says False; Werkzeug takes the name alone for a promise.
+            environ = {name: environ[name] for name in environ if name != "wsgi.input_terminated"}
+        return get_input_stream(environ)
 
     @property
     def was_read(self) -> bool:

@@ -44,7 +44,10 @@ class Compiler:
     def compile(self) -> Policy | None:
         """The policy; `None` where `problems` says why not."""
         if not isinstance(self._data, dict):
-            self.problems.append(Problem((), "expected a mapping with the keys version, providers and rules"))
+            message = (
+                "expected a mapping with the keys version, providers and rules (write version: 1 in the first line)"
+            )
+            self.problems.append(Problem((), message))
             return None
         top = self._validated(PolicyModel, self._data, ())
         if top is not None:
@@ -83,7 +86,8 @@ class Compiler:
             kind = settings.get("type") if isinstance(settings, dict) else None
             found = provider_class(kind) if isinstance(kind, str) else None
             if not isinstance(settings, dict):
-                self.problems.append(Problem(path, "expected a mapping with the key type"))
+                message = f"expected a mapping (write type: and one of {', '.join(known_types())})"
+                self.problems.append(Problem(path, message))
             elif found is None:
                 self.problems.append(Problem((*path, "type"), unknown_type(kind)))
             else:
@@ -110,7 +114,8 @@ class Compiler:
             if model is None:
                 continue
             if model.name in names:
-                message = f"the name is taken by an earlier rule ({self._where.get(names[model.name], 'above')})"
+                earlier = self._where.get(names[model.name], f"rules[{names[model.name]}]")
+                message = f"the name is taken by an earlier rule, {earlier} (choose another)"
                 self.problems.append(Problem(("rules", number, "name"), message))
             names.setdefault(model.name, number)
             rules.append(self._rule(number, model, defaults, policy_mode))
@@ -124,14 +129,14 @@ class Compiler:
         if model.action is not Action.VERIFY:
             for key in sorted(model.model_fields_set & VERIFY_KEYS):
                 self.problems.append(
-                    Problem((*path, key), f"a rule with action: {model.action.value} verifies nothing")
+                    Problem((*path, key), f"a rule with action: {model.action.value} verifies nothing (remove the key)")
                 )
             return Rule(name=model.name, where=where, matcher=matcher, action=model.action, mode=mode)
 
         def own(key: str) -> Any:
             return getattr(model if key in model.model_fields_set else defaults, key)
 
-        providers = self._chosen(own("providers"), path)
+        providers = self._chosen(own("providers"), path, "providers" in model.model_fields_set)
         self._check_demands(own, providers, path)
         token, score, bind = own("token"), own("score"), own("bind")
         return Rule(
@@ -150,25 +155,24 @@ class Compiler:
             fallthrough=own("fallthrough"),
         )
 
-    def _chosen(self, names: list[str] | None, path: KeyPath) -> list[str]:
-        """The providers of a rule; the policy's only one where the rule names none."""
+    def _chosen(self, names: list[str] | None, rule: KeyPath, is_own: bool) -> list[str]:
+        """The providers of a rule; the policy's only one where neither the rule nor the defaults name any."""
+        path = (*(rule if is_own else ("defaults",)), "providers")
         known = self._data.get("providers")
         configured = list(known) if isinstance(known, dict) else []
         if names is None:
             if len(configured) == 1:
                 return configured
-            message = (
-                "is missing: the policy has no provider" if not configured else "is missing: which of the policy's?"
-            )
-            self.problems.append(Problem((*path, "providers"), message))
+            choice = f"name some of: {', '.join(configured)}" if configured else "the policy has none yet"
+            self.problems.append(Problem((*rule, "providers"), f"is missing ({choice})"))
             return []
-        for name in names:
+        for number, name in enumerate(names):
             if name not in configured:
-                self.problems.append(
-                    Problem((*path, "providers"), f"no provider is named {name}{meant(name, configured)}")
-                )
-        if len(set(names)) < len(names):
-            self.problems.append(Problem((*path, "providers"), "a provider is named twice"))
+                known = f" (there are: {', '.join(configured)})" if configured else " (the policy has none yet)"
+                message = f"no provider has this name{meant(name, configured)}{known}"
+                self.problems.append(Problem((*path, number), message))
+            elif name in names[:number]:
+                self.problems.append(Problem((*path, number), "the provider is named twice (remove one)"))
         return [name for name in dict.fromkeys(names) if name in configured]
 
     def _check_demands(self, own: Any, providers: Sequence[str], path: KeyPath) -> None:
@@ -185,7 +189,7 @@ class Compiler:
             for name in providers if demanded else ():
                 kind = self._types.get(name)
                 if kind is not None and what not in kind.reports:
-                    message = f"provider {name} reports no {what.value} (remove the key, or choose another provider)"
+                    message = f"provider {name} reports no {what.value} (remove the key, or choose other providers)"
                     self.problems.append(Problem((*path, *key.split(".")), message))
 
     def _wanted(self, providers: Sequence[str], renamed: Mapping[str, str], path: KeyPath) -> tuple[Wanted, ...]:

@@ -43,12 +43,15 @@ def _value(match: re.Match[str], environment: Mapping[str, str]) -> str:
         return "$"
     inner: str | None = match[1]
     if inner is None:
-        raise Unset("a '${' without its '}' (write $${ for the characters themselves)")
+        raise Unset("a '${' without its '}' (close it, or write $${ for the characters themselves)")
     if inner.startswith("file:"):
         return _content(inner.removeprefix("file:"))
     variable = _VARIABLE.fullmatch(inner)
     if not variable:
-        raise Unset(f"'${{{inner}}}' is no reference (write ${{NAME}}, ${{NAME:-default}} or ${{file:/path}})")
+        # What stands between the braces is not quoted: it may be a piece of a secret.
+        raise Unset(
+            "no reference (write ${NAME}, ${NAME:-default}, ${file:/path}, or $${ for the characters themselves)"
+        )
     name, operator, rest = variable.groups()
     value = environment.get(name)
     if operator == ":-":
@@ -66,7 +69,9 @@ def _content(name: str) -> str:
             content = file.read(_MAX_FILE + 1)
         text = content.decode("utf-8")
     except OSError as error:
-        raise Unset(f"the file {name} cannot be read: {error.strerror}", is_variable=True) from None
+        raise Unset(
+            f"the file {name} cannot be read: {error.strerror} (write ${{file:/an/absolute/path}})", is_variable=True
+        ) from None
     except UnicodeDecodeError:
         raise Unset(f"the file {name} is not text in UTF-8") from None
     if len(content) > _MAX_FILE:

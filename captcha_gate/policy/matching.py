@@ -52,14 +52,16 @@ class MatchCompiler:
     def networks(self, texts: Sequence[str], path: KeyPath) -> tuple[Network, ...]:
         """The networks that addresses, CIDRs and names stand for."""
         found: list[Network] = []
-        for text in texts:
+        for number, text in enumerate(texts):
             for cidr in self._networks.get(text, [text]):
                 network = network_of(cidr)
                 if network is not None:
                     found.append(network)
                 else:
-                    message = f"{text} is neither an address, nor a network, nor one of the policy's networks"
-                    self._problems.append(Problem(path, message + meant(text, self._networks)))
+                    message = (
+                        f"neither an address, nor a network, nor a name under networks{meant(text, self._networks)}"
+                    )
+                    self._problems.append(Problem((*path, number), f"{message} (write 192.0.2.0/24)"))
         return tuple(found)
 
     def _conditions(self, model: MatchModel, path: KeyPath) -> Iterator[Condition]:

@@ -14,13 +14,14 @@ from captcha_gate.providers.registry import known_types
 
 __all__ = ["meant", "no_such_field", "translated", "unknown_type"]
 
+_A_MAPPING = "expected a mapping"
 _EXPECTED = {
-    "dict_type": "expected a mapping",
-    "list_type": "expected a list",
-    "model_type": "expected a mapping",
-    "model_attributes_type": "expected a mapping",
+    "dict_type": "expected a mapping (write key: value)",
+    "list_type": "expected a list (write [one, two], or each item on a line of its own after '- ')",
+    "model_type": _A_MAPPING,
+    "model_attributes_type": _A_MAPPING,
     "string_type": "expected text",
-    "missing": "is missing",
+    "missing": "is missing (the key has to be there)",
 }
 
 
@@ -36,7 +37,9 @@ def translated(error: Any, model: type[BaseModel], path: KeyPath) -> Problem:
         message = error["msg"]
     else:
         message = _EXPECTED.get(kind, f"is not valid ({kind.replace('_', ' ')})")
-    return Problem((*path, *location), message)
+        keys = _keys_at(model, location) if message == _A_MAPPING else []
+        message += f" (its keys: {', '.join(sorted(keys))})" if keys else ""
+    return Problem((*path, *location), message, of_key=kind == "extra_forbidden")
 
 
 def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
@@ -61,7 +64,7 @@ def _unknown_key(key: str, allowed: Sequence[str]) -> str:
     if key in NOT_YET:
         return "this version does not have this key's feature (remove the key)"
     if key == "<<":
-        return "merge keys are not supported (write the keys out, or use defaults)"
+        return "merge keys are not supported (write the keys out, or under defaults)"
     listed = f" (allowed here: {', '.join(sorted(allowed))})" if allowed else ""
     return f"unknown key{meant(key, allowed)}{listed}"
 

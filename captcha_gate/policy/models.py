@@ -42,14 +42,32 @@ def _listed(value: Any) -> Any:
     """One value stands for a list of one."""
     if isinstance(value, (list, tuple)):
         if not value:
-            raise problem("expected at least one value (an empty list matches nothing)")
+            raise problem("the list is empty (write at least one value, or remove the key)")
         return list(value)
     return [value]
 
 
+def _several(value: Any) -> Any:
+    """The same where no value at all is meant too."""
+    return value if isinstance(value, list) else [value]
+
+
+def _methods(value: Any) -> Any:
+    names = _listed(value)
+    if len(names) > 1 and any(isinstance(name, str) and name.lower() in ("any", "unsafe") for name in names):
+        raise problem("any and unsafe stand alone (write one of them, or the methods' names)")
+    return names
+
+
+def _named_values(value: Any) -> Any:
+    if value == {}:
+        raise problem("names nothing and would match every request (write {name: value}, or remove the key)")
+    return value
+
+
 def _path_pattern(value: Any) -> PathPattern:
     if not isinstance(value, str):
-        raise problem("expected a path such as /login or /posts/{id}/comments")
+        raise problem("expected a path (write /login or /posts/{id}/comments)")
     try:
         return PathPattern.parse(value)
     except ValueError as error:
@@ -64,7 +82,8 @@ def _regex(value: Any) -> re.Pattern[str]:
     try:
         return re.compile(value)
     except (re.error, RecursionError) as error:
-        raise problem(f"not a regular expression: {error}") from None
+        where = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos is not None else ""
+        raise problem(f"not a regular expression{where} (for '*', '**' and '{{id}}', write path instead)") from None
 
 
 def _matching(expression: re.Pattern[str], expected: str, *, fold: bool = True) -> BeforeValidator:
@@ -106,10 +125,12 @@ _Paths = Annotated[
 ]
 _Regexes = Annotated[list[Annotated[re.Pattern[str], BeforeValidator(_regex)]], _Some, _some(_STRING)]
 _Methods = Annotated[
-    list[Annotated[str, _matching(_METHOD, "a method, any or unsafe", fold=False)]], _Some, _some(_STRING)
+    list[Annotated[str, _matching(_METHOD, "a method, any or unsafe", fold=False)]],
+    BeforeValidator(_methods),
+    _some(_STRING),
 ]
 _Hosts = Annotated[
-    list[Annotated[str, _matching(_HOST, "a host name without port (write example.com or *.example.com)")]],
+    list[Annotated[str, _matching(_HOST, "a host name without scheme and port (write example.com or *.example.com)")]],
     _Some,
     _some(_STRING),
 ]
@@ -121,6 +142,12 @@ _Wanted = Annotated[list[Annotated[str, BeforeValidator(_wanted_value)]], _Some,
 _HeaderName = Annotated[str, _matching(_HEADER, "the name of a header")]
 _Names = Annotated[list[Name], _Some, _some(_STRING)]
 _Sources = Annotated[list[Source], _Some, _some({"enum": [source.value for source in Source]})]
+
+
+def _negated(value: Any) -> Any:
+    if value == {}:
+        raise problem("an empty not would exclude every request (name what is excluded, or remove the key)")
+    return {"path": value} if isinstance(value, str) else value
 
 
 class _Model(BaseModel):
@@ -135,11 +162,11 @@ class MatchModel(_Model):
     methods: _Methods | None = None
     host: _Hosts | None = None
     client_ip: _Texts | None = None
-    header: dict[_HeaderName, _Wanted] | None = None
-    cookie: dict[Text, _Wanted] | None = None
-    query: dict[Text, _Wanted] | None = None
+    header: Annotated[dict[_HeaderName, _Wanted] | None, BeforeValidator(_named_values)] = None
+    cookie: Annotated[dict[Text, _Wanted] | None, BeforeValidator(_named_values)] = None
+    query: Annotated[dict[Text, _Wanted] | None, BeforeValidator(_named_values)] = None
     content_type: _MediaTypes | None = None
-    not_: Annotated[MatchModel | None, Field(alias="not")] = None
+    not_: Annotated[MatchModel | None, BeforeValidator(_negated), Field(alias="not")] = None
 
 
 def _match(value: Any) -> Any:
@@ -220,7 +247,7 @@ class RuleModel(DefaultsModel):
 class ClientIpModel(_Model):
     """Whose word on the client's address is taken."""
 
-    trusted_proxies: list[Text] = []
+    trusted_proxies: Annotated[list[Text], BeforeValidator(_several)] = []
     header: _HeaderName = "x-forwarded-for"
 
 
@@ -233,7 +260,7 @@ class EndpointsModel(_Model):
 def _version(value: Any) -> int:
     if value in (1, "1") and not isinstance(value, bool):
         return 1
-    raise problem("expected version: 1, the only one there is")
+    raise problem("expected 1, the only version there is")
 
 
 def _store(value: Any) -> str:
@@ -251,7 +278,7 @@ class PolicyModel(_Model):
     store: Annotated[str, BeforeValidator(_store), WithJsonSchema({"const": "memory://"})] = "memory://"
     client_ip: ClientIpModel = ClientIpModel()
     networks: dict[Name, Annotated[list[CidrText], _Some, _some(_STRING)]] = {}
-    providers: dict[Name, Any] = {}
+    providers: Annotated[dict[Name, Any], Field(strict=True)] = {}
     defaults: DefaultsModel = DefaultsModel()
-    rules: list[Any]
+    rules: Annotated[list[Any], Field(strict=True)]
     endpoints: EndpointsModel = EndpointsModel()

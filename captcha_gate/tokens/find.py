@@ -21,6 +21,7 @@ __all__ = ["Token", "find_token"]
 
 _BODY: Final = frozenset({Source.JSON, Source.FORM})
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+\-]+\+)?json")
+_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 _CHARSET: Final = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([^";, \t]*)', re.IGNORECASE)
 
 
@@ -108,7 +109,7 @@ def _read_body(
 def _feed(extractor: Extractor, settings: TokenSettings) -> Flow[None]:
     left = settings.max_body
     while chunk := (yield from ReadChunk(settings.body_timeout)):
-        if extractor.feed(chunk[:left]):
+        if left and extractor.feed(chunk[:left]):
             return
         left -= len(chunk)
         if left < 0:
@@ -118,8 +119,8 @@ def _feed(extractor: Extractor, settings: TokenSettings) -> Flow[None]:
 
 
 def _body_source(view: RequestView) -> Source | None:
-    charset = _CHARSET.search(view.header("content-type") or "")
-    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+    charsets = {charset.lower() for charset in _CHARSET.findall(view.header("content-type") or "")}
+    if not charsets <= _CHARSETS:
         return None
     if view.media_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return Source.FORM

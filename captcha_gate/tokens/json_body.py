@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from captcha_gate.tokens.extractor import malformed
 
@@ -58,7 +58,8 @@ def _parse(body: bytes) -> Any:
         malformed(f"the JSON is nested deeper than {MAX_DEPTH} levels")
     try:
         # utf-8-sig: a byte order mark is tolerated. UTF-16 and UTF-32, which some frameworks guess, are not.
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_Object, parse_int=_integer)
+        text = body.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_Object, parse_int=_integer, parse_constant=_constant)
     except (ValueError, RecursionError):
         malformed("the body is not JSON in UTF-8")
 
@@ -81,19 +82,22 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_DIGITS else float("inf")
 
 
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is JavaScript, not JSON")
+
+
 def _walk(node: Any, steps: list[str]) -> Iterator[str]:
-    """The value at the end of the steps; given twice where any step on the way was repeated."""
-    repeated = False
+    """The value at the end of the steps; two where any step on the way was repeated, whatever stands there."""
     for step in steps:
         if not isinstance(node, _Object) or step not in node:
             return
-        repeated = repeated or step in node.repeated
+        if step in node.repeated:
+            yield from ("", "")
+            return
         node = node[step]
     text = _text(node)
     if text is not None:
         yield text
-        if repeated:
-            yield text
 
 
 def _text(value: Any) -> str | None:

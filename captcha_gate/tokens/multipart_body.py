@@ -1,7 +1,8 @@
 """Token fields of `multipart/form-data` bodies (RFC 7578), read strictly. Files are not read, only passed by.
 
-The parser is the `multipart` package in strict mode: no bare line feeds, no folded headers, no preamble. What it
-leaves to the caller is refused here: an epilogue, and part headers that frameworks take in different ways.
+The parser is the `multipart` package in strict mode: no bare line feeds, no folded headers. What it leaves to the
+caller, or sees only where the chunks happen to end in the right place, is refused here: a preamble, an epilogue, line
+breaks in part headers, and part headers that frameworks take in different ways.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+from multipart import MultipartError, MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
 
 from captcha_gate.tokens.extractor import MAX_FIELDS, Enough, malformed, too_many
 
@@ -35,6 +36,18 @@ def boundary_of(content_type: str) -> str | None:
     return found[0][0] or found[0][1]
 
 
+class _Parser(PushMultipartParser):
+    """Reads part headers the same way however the body was cut."""
+
+    def _on_segment_headerline(self, line: bytes) -> None:
+        # The parser's own look at both sees only lines that are not complete at the end of a chunk.
+        if b"\n" in line or b"\r" in line:
+            raise ParserError("a line break in a part header")
+        if len(line) >= self.max_header_size:
+            raise ParserLimitReached("a part header is too long")
+        super()._on_segment_headerline(line)
+
+
 class MultipartExtractor:
     """Stops where a file begins once the fields are complete, so that an upload streams on to the application."""
 
@@ -44,16 +57,25 @@ class MultipartExtractor:
         self.values: dict[str, list[str]] = {}
         self._names = names
         self._enough = enough
-        self._parser = PushMultipartParser(
+        self._parser = _Parser(
             boundary, strict=True, max_header_size=8192, max_header_count=16, max_segment_count=MAX_FIELDS
         )
-        self._closing = b"\r\n--" + boundary.encode("ascii") + b"--"
+        self._delimiter = b"\r\n--" + boundary.encode("ascii")
+        self._closing = self._delimiter + b"--"
+        self._start: bytes | None = b""  # what was fed, until it is as long as a delimiter
         self._tail = b"\r\n"  # so that a closing delimiter at the very start is one too
         self._closed = False
         self._name: str | None = None  # of the wanted part that is being read
         self._value = bytearray()
 
     def feed(self, chunk: bytes) -> bool:
+        if self._start is not None:
+            chunk = self._start + chunk
+            if len(chunk) < len(self._delimiter):
+                self._start = chunk
+                return False
+            self._start = None
+            self._refuse_preamble(chunk)
         if self._closed:
             self._refuse_epilogue(chunk)
             return False
@@ -100,8 +122,10 @@ class MultipartExtractor:
         is_file = "filename" in keys or "filename*" in keys
         name = dict(zip(keys, (value for _, value in parameters), strict=True)).get("name", "")
         name = name[1:-1] if name.startswith('"') else name
-        encoding = (part.header("Content-Transfer-Encoding") or "8bit").strip().lower()
-        self._name = name if name in self._names and not is_file and encoding in _PLAIN_ENCODINGS else None
+        encodings = {
+            value.strip().lower() for header, value in part.headerlist if header == "Content-Transfer-Encoding"
+        }
+        self._name = name if name in self._names and not is_file and encodings <= _PLAIN_ENCODINGS else None
         return is_file
 
     def _end_part(self) -> None:
@@ -109,6 +133,11 @@ class MultipartExtractor:
             self.values.setdefault(self._name, []).append(self._value.decode("utf-8", "replace"))
         self._name = None
         self._value = bytearray()
+
+    def _refuse_preamble(self, start: bytes) -> None:
+        # The parser passes one by where it ends within the first chunk.
+        if not start.removeprefix(b"\r\n").startswith(self._delimiter[2:]):
+            malformed("there is something before the multipart body's first delimiter")
 
     @staticmethod
     def _refuse_epilogue(rest: bytes) -> None:

@@ -1,0 +1,40 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both make .venv and install what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types check clean
+
+demo: $(VENV)/demo.installed
+	$(BIN)/captcha-gate demo
+
+test: $(VENV)/test.installed
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(VENV)/lint.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/lint.installed $(VENV)/test.installed
+	$(BIN)/mypy
+
+check: lint types test
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/demo.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	@touch $@
+
+$(VENV)/test.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group test
+	@touch $@
+
+$(VENV)/lint.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group lint
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

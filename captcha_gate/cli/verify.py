@@ -1,0 +1,94 @@
+"""`captcha-gate verify`: asks a provider about a token, as the gate would: the way to test keys and network."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+from typing import Any
+
+from captcha_gate.decision import Verdict
+from captcha_gate.drive import run as drive
+from captcha_gate.echo import without_token
+from captcha_gate.effects import Effect, Fetch
+from captcha_gate.fetch import SyncFetcher
+from captcha_gate.outcome import Outcome
+from captcha_gate.policy.load import load_policy
+from captcha_gate.providers.base import Provider
+from captcha_gate.providers.context import Context
+from captcha_gate.vendors import Vendors
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser("verify", help="ask a provider about a token, to test keys and network")
+    parser.add_argument("policy", metavar="POLICY", help="a policy file")
+    parser.add_argument("provider", metavar="PROVIDER", help="the name of a provider in it")
+    parser.add_argument(
+        "fields", metavar="FIELD=VALUE", nargs="*", help="the token's fields; without any, a made-up token is sent"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the verdict. 0: passed, or a made-up token was refused as it should be."""
+    provider = load_policy(arguments.policy).providers.get(arguments.provider)
+    if provider is None:
+        print(f"{arguments.policy} has no provider named {arguments.provider}", file=sys.stderr)
+        return 2
+    context = Context(now=time.time(), token_hex=secrets.token_hex)
+    fields = dict(item.split("=", 1) for item in arguments.fields if "=" in item)
+    problem = _problem_of(provider, arguments.fields, fields)
+    if problem:
+        print(problem, file=sys.stderr)
+        return 2
+    verdict = _ask(provider, fields or dict(provider.probe_fields(context)), context)
+    _show(verdict)
+    if not fields and verdict.outcome is Outcome.FAILED:
+        print("a made-up token was refused, as it should be: the vendor answers, and did not complain about the keys")
+        return 0
+    return 0 if verdict.outcome is Outcome.PASSED else 1
+
+
+def _problem_of(provider: Provider, given: list[str], fields: dict[str, str]) -> str | None:
+    declared = {field.name: field for field in provider.client_fields}
+    if len(fields) < len(given) or (fields and set(fields) != set(declared)):
+        return f"give all of these once, each as name=value: {', '.join(declared)}"
+    for name, value in fields.items():
+        if not declared[name].accepts(value):
+            return f"{name} holds characters or a length that this provider never issues"
+    return None
+
+
+def _ask(provider: Provider, fields: dict[str, str], context: Context) -> Verdict:
+    fetcher = SyncFetcher()
+
+    def perform(effect: Effect[Any]) -> Any:
+        if isinstance(effect, Fetch):
+            return fetcher.perform(effect)
+        raise TypeError(f"nobody performs {type(effect).__name__}")
+
+    try:
+        verdict = drive(Vendors(time.monotonic).ask(provider, fields, context), perform)
+    finally:
+        fetcher.close()
+    return without_token(verdict, fields)
+
+
+def _show(verdict: Verdict) -> None:
+    print(f"outcome: {verdict.outcome.value}")
+    print(f"reason: {verdict.reason.value}")
+    told = {
+        "provider says": verdict.provider_reason,
+        "score": verdict.score,
+        "action": verdict.action,
+        "hostname": verdict.hostname,
+        "solved at": verdict.issued_at,
+        "detail": dict(verdict.detail),
+    }
+    for name, value in told.items():
+        if value not in (None, "", {}):
+            print(f"{name}: {value}")
