@@ -12,13 +12,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from captcha_gate.effects import Effect, Flow, Once
 
 __all__ = ["AsyncOnce", "SyncOnce", "arun", "run"]
 
 T = TypeVar("T")
+
+_Kept: TypeAlias = "dict[Hashable, tuple[float, asyncio.Task[Any]]]"
 
 
 def run(flow: Flow[T], perform: Callable[[Effect[Any]], Any]) -> T:
@@ -84,22 +87,38 @@ class SyncOnce:
         return future.result()  # type: ignore[no-any-return]
 
 
+#: What one event loop knows: key -> until when (inf: it still runs), the task that concludes.
+_Tasks = dict[Hashable, tuple[float, asyncio.Task[Any]]]
+
+
 class AsyncOnce:
-    """Performs `Once` for one event loop: a task of its own, so that nobody's cancelled request ends it for others."""
+    """Performs `Once` for event loops: a task of its own, so that nobody's cancelled request ends it for others.
+
+    A task can be awaited on its own loop only, so each loop runs and keeps its own.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: dict[Hashable, tuple[float, asyncio.Task[Any]]] = {}
+        self._kept: dict[asyncio.AbstractEventLoop, _Tasks] = {}
 
     async def perform(self, effect: Once[T], perform: Callable[[Effect[Any]], Awaitable[Any]]) -> T:
         """The conclusion of the flow behind this key: a kept one, one under way, or a new one."""
-        until, task = self._kept.get(effect.key, (0.0, None))
+        kept = self._of_this_loop()
+        until, task = kept.get(effect.key, (0.0, None))
         if task is None or until <= self._clock():
-            task = asyncio.create_task(self._run(effect, perform))
-            self._kept[effect.key] = (float("inf"), task)
+            task = asyncio.create_task(self._run(effect, perform, kept))
+            kept[effect.key] = (float("inf"), task)
         return await asyncio.shield(task)
 
-    async def _run(self, effect: Once[T], perform: Callable[[Effect[Any]], Awaitable[Any]]) -> T:
+    def _of_this_loop(self) -> _Tasks:
+        loop = asyncio.get_running_loop()
+        if loop not in self._kept:
+            for ended in [other for other in list(self._kept) if other.is_closed()]:
+                self._kept.pop(ended, None)
+            self._kept[loop] = {}
+        return self._kept[loop]
+
+    async def _run(self, effect: Once[T], perform: Callable[[Effect[Any]], Awaitable[Any]], kept: _Tasks) -> T:
         kept_for = 0.0
         try:
             conclusion = await arun(effect.flow(), perform)
@@ -108,4 +127,4 @@ class AsyncOnce:
         finally:
             task = asyncio.current_task()
             if task is not None:
-                self._kept[effect.key] = (self._clock() + kept_for, task)
+                kept[effect.key] = (self._clock() + kept_for, task)
