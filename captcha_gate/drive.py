@@ -13,15 +13,12 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
 
 from captcha_gate.effects import Effect, Flow, Once
 
 __all__ = ["AsyncOnce", "SyncOnce", "arun", "run"]
 
 T = TypeVar("T")
-
-_Kept: TypeAlias = "dict[Hashable, tuple[float, asyncio.Task[Any]]]"
 
 
 def run(flow: Flow[T], perform: Callable[[Effect[Any]], Any]) -> T:

@@ -108,8 +108,8 @@ def _about_provider(decision: Decision, policy: Policy) -> dict[str, Any]:
     if decision.provider is None or decision.rule is None:
         return {}
     provider = policy.providers[decision.provider]
-    rule = next(rule for rule in policy.rules if rule.name == decision.rule)
-    names = next(wanted.names for wanted in rule.wanted if wanted.provider == decision.provider)
+    wanted = policy.named[decision.rule].wanted
+    names = next(want.names for want in wanted if want.provider == decision.provider)
     about: dict[str, Any] = {"provider": decision.provider, "fields": list(names.values())}
     if provider.site_key is not None:
         about["site_key"] = provider.site_key

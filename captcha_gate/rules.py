@@ -198,6 +198,11 @@ class Policy:
         return Mode.DISABLED if self.mode is Mode.DISABLED else Mode.MONITOR
 
     @cached_property
+    def named(self) -> Mapping[str | None, Rule]:
+        """The rules by their names."""
+        return {rule.name: rule for rule in self.rules}
+
+    @cached_property
     def _index(self) -> PathIndex:
         patterns = []
         always = []
