@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import sys
 import time
@@ -43,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         listener = _listen(arguments.host, arguments.port)
     except OSError as error:
-        return _cannot(f"cannot listen on {arguments.host} port {arguments.port}: {error.strerror or error}")
+        # The system's own words: `create_server` adds the address to them, which is said already.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        return _cannot(f"cannot listen on {arguments.host} port {arguments.port}: {why}")
     with listener:
         app = make_app(_print_decision)
         print(f"captcha_gate demo on {_url(listener)}  (Ctrl-C ends it)", flush=True)

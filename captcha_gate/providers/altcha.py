@@ -25,8 +25,8 @@ from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Altcha"]
 
-#: The answer is a counter below this, uniformly random: a solver tries half of them. With the default cost that is
-#: about two seconds of both cores of a small laptop. A floor would help nobody: attackers would start there.
+#: The answer is a counter below this, uniformly random: a solver tries half of them. With the default cost that took
+#: a browser on two cores one second, two at worst. A floor would help nobody: attackers would start there.
 MAX_COUNTER: Final = 3000
 #: Seconds for which a nonce is remembered beyond its challenge's end, for clocks that differ.
 _MARGIN: Final = 60.0

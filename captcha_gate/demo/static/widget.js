@@ -42,7 +42,7 @@ export class ProofOfWork {
   /** Back to the beginning; what was solved is thrown away. */
   reset() {
     this.#abort.abort();
-    this.#show("idle", "Prove that you are no bot", "Your browser does a small calculation. No puzzle, no tracking.");
+    this.#show("idle", "Proof of work", "A small calculation, no puzzle.");
   }
 
   /**
@@ -68,7 +68,7 @@ export class ProofOfWork {
   async #solve() {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
-    this.#show("working", "Your browser is working…", "Asking for a challenge.");
+    this.#show("working", "Working…", "Asking for a challenge.");
     try {
       const challenge = await this.#challenge(signal);
       const solution = await solve(challenge, { signal, onProgress: (tried) => this.#count(tried) });
@@ -76,7 +76,7 @@ export class ProofOfWork {
       return true;
     } catch (error) {
       if (this.state !== "working") return false; // it was reset, and says so already
-      if (signal.aborted) this.#show("failed", "Cancelled", "The form needs an answer to be accepted.");
+      if (signal.aborted) this.#show("failed", "Cancelled", "Needed to log in.");
       else this.#show("failed", "That did not work", error instanceof Error ? error.message : String(error));
       return false;
     }
@@ -95,7 +95,7 @@ export class ProofOfWork {
   /** @param {number} tried */
   #count(tried) {
     this.progress.value = tried;
-    this.detail.textContent = `${tried.toLocaleString("en")} counters tried by ${workers()}.`;
+    this.detail.textContent = `${tried.toLocaleString("en")} tries by ${workers()}`;
   }
 
   /**
@@ -105,7 +105,7 @@ export class ProofOfWork {
   #finish(challenge, solution) {
     const seconds = (solution.time / 1000).toFixed(1);
     const hadFocus = document.activeElement === this.button;
-    this.#show("solved", "Solved", `Counter ${solution.counter.toLocaleString("en")} fits, found in ${seconds} s by ${workers()}.`);
+    this.#show("solved", "Solved", `Counter ${solution.counter.toLocaleString("en")} fits, found in ${seconds}\u00a0s.`);
     this.field.value = payloadOf(challenge, solution);
     if (hadFocus) this.root.dispatchEvent(new CustomEvent("focus-lost")); // its button is gone
     const { expiresAt } = challenge.parameters;
