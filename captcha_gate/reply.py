@@ -58,6 +58,8 @@ _WORDS: Final[dict[Outcome | Reason, tuple[str, str]]] = {
     Reason.BODY_TOO_SLOW: ("Request too slow", "The request took too long to arrive. Send it again."),
     Reason.CONTENT_ENCODING: ("Request compressed", "Send the request's body without compression."),
 }
+#: For whoever sent a form: true in every browser, for the form's page was not ours.
+_BACK: Final = "What you typed is still in the form: go back with your browser's Back button."
 _RETRYABLE: Final = frozenset({Outcome.MISSING, Outcome.FAILED, Outcome.UNAVAILABLE})
 
 
@@ -89,7 +91,9 @@ def refusal(decision: Decision, policy: Policy, view: RequestView) -> Reply:
         headers.append(("Retry-After", _RETRY_AFTER))
     title, advice = _WORDS.get(decision.reason) or _WORDS[decision.outcome]
     if _prefers_page(view):
-        page = _page().substitute(title=html.escape(title), advice=html.escape(advice), code=decision.reason.value)
+        back = _BACK if decision.outcome in _RETRYABLE and view.method == "POST" else ""
+        words = {"title": title, "advice": advice, "back": back, "code": decision.reason.value}
+        page = _page().substitute({name: html.escape(text) for name, text in words.items()})
         return Reply.of(status, PAGE, page.encode(), *headers, *_PAGE_HEADERS)
     problem: dict[str, Any] = {
         "type": f"urn:captcha-gate:{decision.reason.value}",
