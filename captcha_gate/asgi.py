@@ -88,30 +88,32 @@ class CaptchaGate:
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         view = _view(scope, self._mounted.policy.proxies)
         body = RecordedBody(receive)
-        endpoint = self._mounted.endpoints.find(view)
-        if endpoint is not None:
-            await _send(
-                await self._run(self._mounted.endpoints.answer(endpoint, self._mounted.gate, view), body), view, send
-            )
-            return
         try:
+            endpoint = self._mounted.endpoints.find(view)
+            if endpoint is not None:
+                answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
+                await _send(await self._run(answer, body), view, send)
+                return
             decision = await self._run(self._mounted.gate.decide(view), body)
-        except ClientGone:
-            return
-        if decision is None:
-            if view.outer is None:
-                scope[SCOPE_KEY] = None
-            await self.app(scope, receive, send)
-            return
-        self._mounted.report(decision)
-        if not decision.forwarded:
-            await self._refuse(decision, view, receive, send)
-            return
-        try:
+            if decision is None:
+                await self._pass_by(scope, view, receive, send)
+                return
+            self._mounted.report(decision)
+            if not decision.forwarded:
+                await self._refuse(decision, view, receive, send)
+                return
             body.rewind()
             await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, send)
+        except ClientGone:
+            return
         finally:
             body.close()
+
+    async def _pass_by(self, scope: Scope, view: RequestView, receive: Receive, send: Send) -> None:
+        """No rule concerns the request: the application gets it as it is, and what an outer gate decided."""
+        if view.outer is None:
+            scope[SCOPE_KEY] = None
+        await self.app(scope, receive, send)
 
     async def _refuse(self, decision: Decision, view: RequestView, receive: Receive, send: Send) -> None:
         if view.kind == "http":

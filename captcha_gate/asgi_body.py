@@ -97,7 +97,7 @@ class RecordedBody:
 
     def _keep(self, message: Message, body: bytes) -> None:
         self._size += len(body)
-        if self._size <= IN_MEMORY:
+        if self._size <= IN_MEMORY or not body:
             self._messages.append((message, None))
             return
         if self._file is None:

@@ -85,7 +85,7 @@ class SyncOnce:
 
 
 #: What one event loop knows: key -> until when (inf: it still runs), the task that concludes.
-_Tasks = dict[Hashable, tuple[float, asyncio.Task[Any]]]
+_Tasks: TypeAlias = dict[Hashable, tuple[float, asyncio.Task[Any]]]
 
 
 class AsyncOnce:

@@ -30,7 +30,8 @@ class PathPattern:
 
     text: str
     segments: tuple[str, ...]
-    _regex: re.Pattern[str] = field(repr=False, compare=False)
+    #: The only path that fits, or an expression for those that do: most patterns are plain, and compile to nothing.
+    _fits: str | re.Pattern[str] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> PathPattern:
@@ -41,7 +42,7 @@ class PathPattern:
 
         """
         if not text.startswith("/"):
-            raise ValueError("a path pattern begins with '/' (for a regular expression, write path_regex)")
+            raise ValueError("a path pattern begins with '/' (write /login; for a regular expression, path_regex)")
         if re.search(r"[\x00-\x20\x7f?#]", text):
             raise ValueError("a path pattern holds no spaces, control characters, '?' or '#' (match `query` apart)")
         if re.search("%[0-9A-Fa-f]{2}", text):
@@ -50,11 +51,14 @@ class PathPattern:
         segments = tuple(_segment(piece) for piece in inner.split("/")) if inner else ()
         if any(MANY == here == following for here, following in pairwise(segments)):
             raise ValueError("'**' stands twice in a row (once is any depth already)")
-        return cls(text, segments, re.compile(_regex_of(segments)))
+        plain = ONE not in segments and MANY not in segments
+        return cls(text, segments, "/" + inner if plain else re.compile(_regex_of(segments)))
 
     def matches(self, path: str) -> bool:
         """Whether a path, without trailing slashes, fits the whole pattern."""
-        return self._regex.fullmatch(path) is not None or (self.segments == (MANY,))
+        if isinstance(self._fits, str):
+            return path == self._fits
+        return self._fits.fullmatch(path) is not None or self.segments == (MANY,)
 
     def covers(self, other: PathPattern) -> bool:
         """Whether every path that fits `other` provably fits this pattern too."""

@@ -70,32 +70,43 @@ class CaptchaGate:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
         view = _view(environ, self._mounted.policy.proxies)
-        body = RecordedInput(environ)
         endpoint = self._mounted.endpoints.find(view)
+        body = RecordedInput(environ)
         if endpoint is not None:
-            return _send(
-                self._run(self._mounted.endpoints.answer(endpoint, self._mounted.gate, view), body),
-                view,
-                start_response,
-            )
+            answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
+            return _send(self._run(answer, body), view, start_response)
         try:
             decision = self._run(self._mounted.gate.decide(view), body)
         except ClientGone:
+            body.close()
             return _send(plain_reply(400, "The request ended early."), view, start_response)
         if decision is None:
-            if view.outer is None:
-                environ[SCOPE_KEY] = None
-            return self.app(environ, start_response)
+            return self._pass_by(environ, view, start_response)
         self._mounted.report(decision)
         if not decision.forwarded:
             body.close()
             return _send(refusal(decision, self._mounted.policy, view), view, start_response)
+        return self._forward(environ, decision, body, start_response)
+
+    def _pass_by(self, environ: Environ, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
+        """No rule concerns the request: the application gets it as it is, and what an outer gate decided."""
+        if view.outer is None:
+            environ[SCOPE_KEY] = None
+        return self.app(environ, start_response)
+
+    def _forward(
+        self, environ: Environ, decision: Decision, body: RecordedInput, start_response: StartResponse
+    ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
         if not body.was_read:
             return self.app(environ, start_response)
         body.rewind()
         environ["wsgi.input"] = body
-        answer = self.app(environ, start_response)
+        try:
+            answer = self.app(environ, start_response)
+        except BaseException:
+            body.close()
+            raise
         return ClosingIterator(answer, [body.close]) if body.on_disk else answer
 
     def close(self) -> None:

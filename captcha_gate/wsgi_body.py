@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.wsgi import get_input_stream
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from captcha_gate.errors import ClientGone
 
@@ -62,6 +62,8 @@ class RecordedInput:
             chunk = self._stream.read(CHUNK)
         except (ClientDisconnected, OSError):
             raise ClientGone from None
+        if not chunk and self._size < (get_content_length(self._environ) or 0):
+            raise ClientGone  # some servers hand over what there is of a body as if it were all
         if chunk:
             if self._size <= IN_MEMORY < self._size + len(chunk):
                 self._move_to_disk()
@@ -78,7 +80,8 @@ class RecordedInput:
         wanted = -1 if size is None or size < 0 else size
         kept = self._kept.read(wanted)
         if wanted < 0:
-            return kept + self._stream.read()
+            # By size, for Granian's `read()` loses what its `read(size)` has buffered.
+            return kept + b"".join(iter(partial(self._stream.read, CHUNK), b""))
         return kept if len(kept) == wanted else kept + self._stream.read(wanted - len(kept))
 
     def readline(self, size: int | None = -1) -> bytes:
@@ -87,7 +90,7 @@ class RecordedInput:
         kept = self._kept.readline(wanted)
         if kept.endswith(b"\n") or len(kept) == wanted:
             return kept
-        return kept + self._stream.readline(wanted if wanted < 0 else wanted - len(kept))
+        return kept + (self._stream.readline() if wanted < 0 else self._stream.readline(wanted - len(kept)))
 
     def readlines(self, hint: int | None = -1) -> list[bytes]:
         """Lines until the end, or until there are `hint` bytes of them."""

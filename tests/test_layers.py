@@ -33,6 +33,7 @@ LAYERS = [
     ["judge", "echo", "vendors"],
     ["gate"],
     ["drive", "deadline"],
+    ["wire"],
     ["fetch"],
     ["reply", "report"],
     ["endpoints"],

@@ -14,7 +14,7 @@ from captcha_gate.policy.matching import MatchCompiler
 from captcha_gate.policy.messages import meant, no_such_field, translated, unknown_type
 from captcha_gate.policy.models import VERIFY_KEYS, DefaultsModel, PolicyModel, RuleModel
 from captcha_gate.providers.base import Provider, Reports
-from captcha_gate.providers.registry import provider_class
+from captcha_gate.providers.registry import known_types, provider_class
 from captcha_gate.request import Proxies
 from captcha_gate.rules import Action, Bind, Policy, Rule, ScoreDemand
 from captcha_gate.tokens.fields import TokenSettings, Wanted
@@ -39,28 +39,26 @@ class Compiler:
         self._where = where
         self._providers: dict[str, Provider] = {}
         self._types: dict[str, type[Provider]] = {}
+        self._has_defaults = True
         self._matching = MatchCompiler({}, self.problems)
 
     def compile(self) -> Policy | None:
         """The policy; `None` where `problems` says why not."""
         if not isinstance(self._data, dict):
-            message = (
-                "expected a mapping with the keys version, providers and rules (write version: 1 in the first line)"
-            )
+            message = "expected a mapping with the keys version, providers and rules (write version: 1 first)"
             self.problems.append(Problem((), message))
             return None
-        top = self._validated(PolicyModel, self._data, ())
-        if top is not None:
-            self._matching = MatchCompiler(top.networks, self.problems)
+        top, unread = self._read_top(self._data)
+        self._has_defaults = "defaults" not in unread
+        self._matching = MatchCompiler(None if "networks" in unread else top.networks, self.problems)
         self._read_providers(self._data.get("providers"))
-        mode = top.mode if top is not None else Mode.ENFORCE
-        rules = self._read_rules(self._data.get("rules"), top.defaults if top else DefaultsModel(), mode)
-        proxies = self._proxies(top) if top is not None else Proxies()
-        if top is None or self.problems:
+        rules = self._read_rules(self._data.get("rules"), top.defaults, top.mode)
+        proxies = self._proxies(top)
+        if self.problems:
             return None
-        default = Rule(name=None, action=Action.DENY, mode=mode) if top.default_action == "deny" else None
+        default = Rule(name=None, action=Action.DENY, mode=top.mode) if top.default_action == "deny" else None
         return Policy(
-            mode=mode,
+            mode=top.mode,
             rules=tuple(rules),
             default=default,
             providers=MappingProxyType(self._providers),
@@ -68,6 +66,20 @@ class Compiler:
             proxies=proxies,
             prefix=top.endpoints.prefix,
         )
+
+    def _read_top(self, data: dict[Any, Any]) -> tuple[PolicyModel, set[Any]]:
+        """The top of the policy and the keys of it that are wrong, in whose stead its defaults stand.
+
+        With them, the rules can be checked all the same: whoever repairs a policy wants to do it once.
+        """
+        try:
+            return PolicyModel.model_validate(data), set()
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+        self.problems += [translated(item, PolicyModel, ()) for item in found]
+        wrong = {item["loc"][0] for item in found}
+        kept = {key: value for key, value in data.items() if key not in wrong}
+        return PolicyModel.model_validate({"version": 1, "rules": [], **kept}), wrong
 
     def _validated(self, model: type[M], data: Any, path: KeyPath) -> M | None:
         try:
@@ -136,8 +148,8 @@ class Compiler:
         def own(key: str) -> Any:
             return getattr(model if key in model.model_fields_set else defaults, key)
 
-        providers = self._chosen(own("providers"), path, "providers" in model.model_fields_set)
-        self._check_demands(own, providers, path)
+        providers = self._chosen(own("providers"), path, is_own="providers" in model.model_fields_set)
+        self._check_demands(model, own, providers, path)
         token, score, bind = own("token"), own("score"), own("bind")
         return Rule(
             name=model.name,
@@ -155,7 +167,7 @@ class Compiler:
             fallthrough=own("fallthrough"),
         )
 
-    def _chosen(self, names: list[str] | None, rule: KeyPath, is_own: bool) -> list[str]:
+    def _chosen(self, names: list[str] | None, rule: KeyPath, *, is_own: bool) -> list[str]:
         """The providers of a rule; the policy's only one where neither the rule nor the defaults name any."""
         path = (*(rule if is_own else ("defaults",)), "providers")
         known = self._data.get("providers")
@@ -163,6 +175,8 @@ class Compiler:
         if names is None:
             if len(configured) == 1:
                 return configured
+            if not self._has_defaults:
+                return []  # they could not be read, and may well name some
             choice = f"name some of: {', '.join(configured)}" if configured else "the policy has none yet"
             self.problems.append(Problem((*rule, "providers"), f"is missing ({choice})"))
             return []
@@ -175,7 +189,7 @@ class Compiler:
                 self.problems.append(Problem((*path, number), "the provider is named twice (remove one)"))
         return [name for name in dict.fromkeys(names) if name in configured]
 
-    def _check_demands(self, own: Any, providers: Sequence[str], path: KeyPath) -> None:
+    def _check_demands(self, model: RuleModel, own: Any, providers: Sequence[str], path: KeyPath) -> None:
         """A rule may not demand what a provider on it cannot report: it would refuse everybody, or check nothing."""
         bind = own("bind")
         demands = (
@@ -189,8 +203,11 @@ class Compiler:
             for name in providers if demanded else ():
                 kind = self._types.get(name)
                 if kind is not None and what not in kind.reports:
-                    message = f"provider {name} reports no {what.value} (remove the key, or choose other providers)"
-                    self.problems.append(Problem((*path, *key.split(".")), message))
+                    written = key.split(".")
+                    is_own = written[0] in model.model_fields_set
+                    whose = name if is_own else f"{name} of rule {model.name}"
+                    message = f"provider {whose} reports no {what.value} (remove the key, or choose other providers)"
+                    self.problems.append(Problem((*(path if is_own else ("defaults",)), *written), message))
 
     def _wanted(self, providers: Sequence[str], renamed: Mapping[str, str], path: KeyPath) -> tuple[Wanted, ...]:
         kinds = {name: self._types[name] for name in providers if name in self._types}

@@ -106,6 +106,7 @@ class Document:
         """Take over the places and problems of an included document."""
         self._places.update(other._places)
         self._keys.update(other._keys)
+        self.empty |= other.empty
         self.problems += other.problems
 
 
@@ -233,7 +234,8 @@ class _Reader:
             why = "the alias is part of what it stands for" if inside else "the alias stands for nothing above it"
             why += " (quote a text that begins with '*')"
             self.document.problems.append(Problem(path, why, place))
-            self._add(None, 1, place)
+            self.document.empty.add(place)
+            self._add("", 1, place)
             return
         value, size = self._anchors[event.anchor]
         self._add(value, size, place)
@@ -308,7 +310,8 @@ _HINTS: Final = {
     "tab character": " (indent with spaces)",
     "end of stream": " (a quote is opened and not closed)",
     "did not find expected key": " (keys of one mapping begin in the same column)",
-    "expected <block end>": " (keys of one mapping begin in the same column)",
+    "did not find expected '-'": " (items of one list, and keys of one mapping, begin in the same column)",
+    "expected <block end>": " (items of one list, and keys of one mapping, begin in the same column)",
     "unknown escape": " (in double quotes, write \\\\ for a backslash, or use single quotes)",
 }
 

@@ -50,7 +50,7 @@ def _value(match: re.Match[str], environment: Mapping[str, str]) -> str:
     if not variable:
         # What stands between the braces is not quoted: it may be a piece of a secret.
         raise Unset(
-            "no reference (write ${NAME}, ${NAME:-default}, ${file:/path}, or $${ for the characters themselves)"
+            "no reference (write ${NAME}, ${NAME:-default} or ${file:/path}; $${ for the characters themselves)"
         )
     name, operator, rest = variable.groups()
     value = environment.get(name)
@@ -69,9 +69,8 @@ def _content(name: str) -> str:
             content = file.read(_MAX_FILE + 1)
         text = content.decode("utf-8")
     except OSError as error:
-        raise Unset(
-            f"the file {name} cannot be read: {error.strerror} (write ${{file:/an/absolute/path}})", is_variable=True
-        ) from None
+        message = f"the file {name} cannot be read: {error.strerror} (write ${{file:/an/absolute/path}})"
+        raise Unset(message, is_variable=True) from None
     except UnicodeDecodeError:
         raise Unset(f"the file {name} is not text in UTF-8") from None
     if len(content) > _MAX_FILE:

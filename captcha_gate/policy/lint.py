@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Path
+from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Not, Path
 from captcha_gate.patterns import MANY, ONE, PathIndex, PathPattern
 from captcha_gate.policy.document import Problem
 from captcha_gate.providers.base import Provider, RemoteProvider
@@ -33,12 +33,21 @@ def escapes(policy: Policy) -> Iterator[Problem]:
             continue
         chosen = [condition for condition in rule.matcher.conditions if condition.client_chosen]
         if chosen and not _is_caught(policy, number):
-            keys = " and ".join(condition.key for condition in chosen)
+            keys = " or ".join(dict.fromkeys(key for condition in chosen for key in _chosen_keys(condition)))
             message = (
-                f"a client chooses {keys} and can leave this rule with it, towards a weaker rule or none "
+                f"a client that changes its {keys} leaves this rule, for a weaker one or for none "
                 "(put a rule below that verifies the same paths without the condition, or write fallthrough: true)"
             )
             yield Problem(("rules", number, "match"), message)
+
+
+def _chosen_keys(condition: Condition) -> Iterator[str]:
+    if not isinstance(condition, Not):
+        yield condition.key
+        return
+    for inner in condition.matcher.conditions:
+        if inner.client_chosen:
+            yield from _chosen_keys(inner)
 
 
 def _is_caught(policy: Policy, number: int) -> bool:

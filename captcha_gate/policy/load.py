@@ -104,7 +104,7 @@ class _Loading:
         compiler = Compiler(self._document.data, where)
         policy = compiler.compile() if self._document.data is not None else None
         found = [problem for problem in compiler.problems if self._where(problem.path) not in self._unresolved]
-        problems = [*self._document.problems, *found]
+        problems = [*self._outermost(found), *found]
         if self._document.data is None and not problems:
             message = "the policy is empty (write version: 1, providers and rules)"
             problems.append(Problem((), message, Place(self._document.file, 1, 1)))
@@ -131,6 +131,19 @@ class _Loading:
 
     def _place(self, path: KeyPath) -> Place:
         return self._document.place(path)
+
+    def _outermost(self, found: list[Problem]) -> list[Problem]:
+        """The document's problems without values that are missing inside of what is wrong itself.
+
+        `captcha_key: {x}` is a key that should have been quoted, no mapping that lacks a value; and x is a secret.
+        """
+        wrong = {self._own(self._document.clip(problem.path)) for problem in found}
+        return [
+            problem
+            for problem in self._document.problems
+            if problem.place not in self._document.empty
+            or not any(problem.path[:depth] in wrong for depth in range(1, len(problem.path)))
+        ]
 
     def _where(self, path: KeyPath) -> Place | KeyPath:
         return self._place(path) if self._is_file else self._document.clip(path)

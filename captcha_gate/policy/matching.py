@@ -32,12 +32,12 @@ class MatchCompiler:
     """Compiles every `match` of one policy.
 
     Args:
-        networks: the policy's own, by name.
+        networks: the policy's own, by name; `None` where they could not be read, so that any name may be one.
         problems: where to add what is wrong.
 
     """
 
-    def __init__(self, networks: Mapping[str, Sequence[str]], problems: list[Problem]) -> None:
+    def __init__(self, networks: Mapping[str, Sequence[str]] | None, problems: list[Problem]) -> None:
         self._networks = networks
         self._problems = problems
 
@@ -53,15 +53,14 @@ class MatchCompiler:
         """The networks that addresses, CIDRs and names stand for."""
         found: list[Network] = []
         for number, text in enumerate(texts):
-            for cidr in self._networks.get(text, [text]):
+            for cidr in (self._networks or {}).get(text, [text]):
                 network = network_of(cidr)
                 if network is not None:
                     found.append(network)
-                else:
-                    message = (
-                        f"neither an address, nor a network, nor a name under networks{meant(text, self._networks)}"
-                    )
-                    self._problems.append(Problem((*path, number), f"{message} (write 192.0.2.0/24)"))
+                elif self._networks is not None:
+                    guess = meant(text, self._networks) or " (write 192.0.2.0/24)"
+                    message = f"neither an address, nor a network, nor a name under networks{guess}"
+                    self._problems.append(Problem((*path, number), message))
         return tuple(found)
 
     def _conditions(self, model: MatchModel, path: KeyPath) -> Iterator[Condition]:

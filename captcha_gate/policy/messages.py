@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from captcha_gate.policy.document import KeyPath, Problem
-from captcha_gate.policy.models import NOT_YET
+from captcha_gate.policy.models import NOT_YET, RuleModel
 from captcha_gate.providers.registry import known_types
 
 __all__ = ["meant", "no_such_field", "translated", "unknown_type"]
@@ -30,7 +30,7 @@ def translated(error: Any, model: type[BaseModel], path: KeyPath) -> Problem:
     location = tuple(step for step in error["loc"] if step != "[key]")
     kind = error["type"]
     if kind == "extra_forbidden":
-        message = _unknown_key(str(location[-1]), _keys_at(model, location[:-1]))
+        message = _unknown_key(str(location[-1]), location[:-1], model)
     elif kind in ("enum", "literal_error"):
         message = f"expected {error['ctx']['expected']}"
     elif kind == "policy":
@@ -60,7 +60,10 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-def _unknown_key(key: str, allowed: Sequence[str]) -> str:
+def _unknown_key(key: str, location: KeyPath, model: type[BaseModel]) -> str:
+    allowed = _keys_at(model, location)
+    if location == ("defaults",) and key in RuleModel.model_fields:
+        return "each rule has this key of its own (write it there)"
     if key in NOT_YET:
         return "this version does not have this key's feature (remove the key)"
     if key == "<<":

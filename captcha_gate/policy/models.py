@@ -147,7 +147,7 @@ _Sources = Annotated[list[Source], _Some, _some({"enum": [source.value for sourc
 def _negated(value: Any) -> Any:
     if value == {}:
         raise problem("an empty not would exclude every request (name what is excluded, or remove the key)")
-    return {"path": value} if isinstance(value, str) else value
+    return value
 
 
 class _Model(BaseModel):
@@ -174,6 +174,8 @@ def _match(value: Any) -> Any:
         return {"path": value}
     if isinstance(value, dict) and not value:
         raise problem("an empty match would match every request (write path: /** if that is meant)")
+    if isinstance(value, list):
+        raise problem("expected a path or a mapping (for several paths, write {path: [/one, /two]})")
     return value
 
 
@@ -202,13 +204,18 @@ class BindModel(_Model):
     cdata: Text | None = None
 
 
+#: Made once, for pydantic would copy a default for each of ten thousand rules; both are frozen.
+_TOKEN: Final = TokenModel()
+_BIND: Final = BindModel()
+
+
 class DefaultsModel(_Model):
     """Rule keys for the rules that do not have them themselves."""
 
     providers: _Names | None = None
-    token: TokenModel = TokenModel()
+    token: TokenModel = Field(default_factory=lambda: _TOKEN)
     score: ScoreModel | None = None
-    bind: BindModel = BindModel()
+    bind: BindModel = Field(default_factory=lambda: _BIND)
     max_age: Duration | None = None
     on_fail: OnFail = OnFail.REJECT
     on_unavailable: Annotated[
@@ -247,7 +254,11 @@ class RuleModel(DefaultsModel):
 class ClientIpModel(_Model):
     """Whose word on the client's address is taken."""
 
-    trusted_proxies: Annotated[list[Text], BeforeValidator(_several)] = []
+    trusted_proxies: Annotated[
+        list[Text],
+        BeforeValidator(_several),
+        WithJsonSchema({"anyOf": [_STRING, {"type": "array", "items": _STRING}]}),
+    ] = []
     header: _HeaderName = "x-forwarded-for"
 
 

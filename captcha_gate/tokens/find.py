@@ -22,7 +22,7 @@ __all__ = ["Token", "find_token"]
 _BODY: Final = frozenset({Source.JSON, Source.FORM})
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+\-]+\+)?json")
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
-_CHARSET: Final = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([^";, \t]*)', re.IGNORECASE)
+_CHARSET: Final = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([^";, \t]*)', re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

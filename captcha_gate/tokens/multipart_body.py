@@ -19,12 +19,12 @@ __all__ = ["MultipartExtractor", "boundary_of"]
 
 _BOUNDARY: Final = re.compile(
     r';[ \t]*boundary=(?:"([0-9A-Za-z\'()+_,\-./:=? ]{1,70})"|([0-9A-Za-z\'()+_\-./:=?]{1,70}))[ \t]*(?=;|\Z)',
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # ASCII: or `[a-z]` takes in the Kelvin sign and its like
 )
-_BOUNDARY_NAMED: Final = re.compile(r";[ \t]*boundary", re.IGNORECASE)
+_BOUNDARY_NAMED: Final = re.compile(r";[ \t]*boundary", re.IGNORECASE | re.ASCII)
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER: Final = re.compile(rf';[ \t]*({_TOKEN})[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|{_TOKEN})[ \t]*')
-_DISPOSITION: Final = re.compile(rf"form-data[ \t]*(?:{_PARAMETER.pattern})*", re.IGNORECASE)
+_DISPOSITION: Final = re.compile(rf"form-data[ \t]*(?:{_PARAMETER.pattern})*", re.IGNORECASE | re.ASCII)
 _PLAIN_ENCODINGS: Final = frozenset({"7bit", "8bit", "binary"})
 
 
@@ -36,7 +36,7 @@ def boundary_of(content_type: str) -> str | None:
     return found[0][0] or found[0][1]
 
 
-class _Parser(PushMultipartParser):
+class _Parser(PushMultipartParser):  # type: ignore[misc]  # the package carries no types
     """Reads part headers the same way however the body was cut."""
 
     def _on_segment_headerline(self, line: bytes) -> None:

@@ -1,0 +1,393 @@
+"""What a policy file means once it loads: variables, texts, includes, defaults, modes, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from support.world import ALTCHA, GEETEST
+
+from captcha_gate import Policy, PolicyError, load_policy
+from captcha_gate.decision import Mode
+from captcha_gate.rules import Action, OnFail, OnUnavailable
+from captcha_gate.tokens.fields import Source
+
+FOLDER = Path(__file__).parent.parent / "policies" / "good"
+KEYS = {"GEETEST_ID": "an id", "GEETEST_KEY": "a key", "ALTCHA_KEY": "another key"}
+
+HEAD = """version: 1
+providers:
+  cn: {type: geetest-v4, captcha_id: "an id", captcha_key: "a key"}
+"""
+
+Load = Callable[..., Policy]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Write a policy file and load it: `load(text, variables…)`."""
+
+    def written(text: str, environment: dict[str, str] | None = None, **options: Any) -> Policy:
+        file = tmp_path / "policy.yaml"
+        file.write_text(text)
+        return load_policy(file, environment=environment or {}, **options)
+
+    return written
+
+
+def mapping(*rules: Any, **top: Any) -> dict[str, Any]:
+    return {"version": 1, "providers": {"cn": GEETEST}, "rules": list(rules), **top}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_good_policies_load_without_a_warning(path):
+    assert load_policy(path, environment=KEYS).warnings == ()
+
+
+def test_every_key_arrives_where_it_belongs():
+    policy = load_policy(FOLDER / "every-key.yaml", environment=KEYS)
+    assert [rule.name for rule in policy.rules] == ["office", "probes", "admin", "login"]
+    assert (policy.prefix, policy.proxies.unix, policy.proxies.header) == ("/gate", True, "x-real-ip")
+    login = policy.rules[-1]
+    assert (login.providers, login.on_fail, login.on_unavailable) == (("pow",), OnFail.REJECT, OnUnavailable(True))
+    assert (login.token.sources, login.token.max_body, login.token.body_timeout) == ((Source.HEADER,), 65536, 1.5)
+    assert dict(login.wanted[0].names) == {"altcha": "captcha.proof"}
+    cn, altcha = policy.providers["cn"], policy.providers["pow"]
+    assert (cn.base_url, cn.timeout, cn.captcha_id) == ("https://gcaptcha4.geetest.com", 2.0, "an id")
+    assert (altcha.timeout, altcha.expires, altcha.cost) == (0.5, 600.0, 1000)
+
+
+def test_a_rule_remembers_where_it_is_written(load, tmp_path):
+    assert load(HEAD + "rules:\n  - name: a\n    match: /a\n").rules[0].where == f"{tmp_path}/policy.yaml:5:5"
+
+
+# Variables
+
+
+@pytest.mark.parametrize(
+    ("written", "variables", "expected"),
+    [
+        ("${V}", {"V": "set"}, "set"),
+        ("before-${V}-after", {"V": "set"}, "before-set-after"),
+        ("${A}${B}", {"A": "1", "B": "2"}, "12"),
+        ("${V:-default}", {"V": "set"}, "set"),
+        ("${V:-default}", {"V": ""}, "default"),
+        ("${V:-default}", {}, "default"),
+        ("${V:-a: b, c}", {}, "a: b, c"),
+        ("${V:?why}", {"V": "set"}, "set"),
+        ("$$", {}, "$"),
+        ("$${V}", {"V": "set"}, "${V}"),
+        ("$$${V}", {"V": "set"}, "$set"),
+        ("$V costs 5$", {"V": "set"}, "$V costs 5$"),
+        ("${A}", {"A": "${B}", "B": "never"}, "${B}"),
+        ("${A}", {"A": "$$"}, "$$"),
+    ],
+)
+def test_a_reference_is_replaced_once_and_by_text(load, written, variables, expected):
+    text = f"version: 1\nproviders:\n  cn: {{type: geetest-v4, captcha_id: '{written}', captcha_key: k}}\nrules: []\n"
+    assert load(text, variables).providers["cn"].captcha_id == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"s", "s"), (b"s\n", "s"), (b"s\r\n", "s"), (b"s\n\n", "s\n"), (b"\ns", "\ns"), (b" s ", " s ")],
+)
+def test_a_file_is_taken_without_one_newline_at_its_end(load, tmp_path, content, expected):
+    (tmp_path / "value").write_bytes(content)
+    written = f"${{file:{tmp_path}/value}}"
+    text = f"version: 1\nproviders:\n  cn: {{type: geetest-v4, captcha_id: '{written}', captcha_key: k}}\nrules: []\n"
+    assert load(text).providers["cn"].captcha_id == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x, captcha_key: stolen}",
+        "x\n    captcha_key: stolen",
+        '"',
+        "'",
+        "[a]",
+        "{a: b}",
+        "*a",
+        "&a",
+        "!!int 1",
+        "# x",
+        "~",
+    ],
+)
+def test_a_value_cannot_inject_yaml(load, value):
+    text = HEAD.replace('"an id"', '"${V}"') + "rules: []\n"
+    provider = load(text, {"V": value}).providers["cn"]
+    assert (provider.captcha_id, provider.captcha_key.get_secret_value()) == (value, "a key")
+
+
+def test_keys_are_not_interpolated(load):
+    with pytest.raises(PolicyError, match="unknown key"):
+        load(HEAD + "rules: []\n${V}: monitor\n", {"V": "mode"})
+
+
+def test_a_mapping_is_not_interpolated():
+    policy = load_policy(mapping(providers={"cn": {**GEETEST, "captcha_id": "${V} $$"}}), environment={"V": "set"})
+    assert policy.providers["cn"].captcha_id == "${V} $$"
+
+
+def test_without_an_environment_the_one_of_the_process_is_read(load, tmp_path, monkeypatch):
+    monkeypatch.setenv("CAPTCHA_ID_OF_A_TEST", "from the process")
+    file = tmp_path / "policy.yaml"
+    file.write_text(HEAD.replace('"an id"', '"${CAPTCHA_ID_OF_A_TEST}"') + "rules: []\n")
+    assert load_policy(file).providers["cn"].captcha_id == "from the process"
+
+
+def test_unset_variables_and_missing_files_can_be_allowed_for_checking(load):
+    text = HEAD.replace('"an id"', '"${ID}"').replace('"a key"', '"${file:/nonexistent}"') + "rules: []\n"
+    with pytest.raises(PolicyError):
+        load(text)
+    assert list(load(text, allow_unset=True).providers) == ["cn"]
+
+
+def test_allowing_unset_variables_allows_no_other_mistake(load):
+    with pytest.raises(PolicyError) as caught:
+        load(HEAD.replace('"an id"', '"${ID}"') + "rules: []\nmodes: monitor\n", allow_unset=True)
+    assert [problem.split(": ", 1)[1][:20] for problem in caught.value.problems] == ["modes: unknown key ("]
+
+
+# Text stays text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NO", "on", "off", "yes", "true", "null", "~", "1:30", "0123", "0x1F", "1e3", "1_000", "2001-01-01", "=", ".nan"],
+)
+def test_a_scalar_is_the_text_that_is_written(load, text):
+    policy = load(
+        HEAD.replace('"an id"', text)
+        + f"rules:\n  - {{name: a, match: {{path: /{text}, query: {{q: {text}}}}}, fallthrough: true}}\n"
+    )
+    assert policy.providers["cn"].captcha_id == text
+    path, _, query = policy.rules[0].matcher.conditions
+    assert (path.patterns[0].segments, query.wanted) == ((text,), {"q": (text,)})
+
+
+def test_a_number_may_be_a_number_in_a_mapping():
+    policy = load_policy(mapping(providers={"pow": {**ALTCHA, "cost": 7}}, rules=[]) | {"version": 1})
+    assert policy.providers["pow"].cost == 7
+
+
+# Mappings
+
+
+def test_a_mapping_may_hold_tuples_and_read_only_mappings():
+    rules = (MappingProxyType({"name": "a", "match": {"path": ("/a", "/b")}}),)
+    policy = load_policy(
+        MappingProxyType({"version": 1, "providers": MappingProxyType({"cn": GEETEST}), "rules": rules})
+    )
+    assert [rule.name for rule in policy.rules] == ["a"]
+
+
+@pytest.mark.parametrize("rules", [iter(()), {"a"}, range(1), "rules"], ids=["iterator", "set", "range", "text"])
+def test_rules_that_are_no_list_are_refused_and_not_taken_for_none(rules):
+    with pytest.raises(PolicyError, match="rules: expected a list"):
+        load_policy({**mapping(), "rules": rules})
+
+
+def test_a_problem_in_a_mapping_is_told_by_its_keys():
+    with pytest.raises(PolicyError) as caught:
+        load_policy(mapping({"name": "a", "match": {"path": None}}, {"name": "a", "match": "login"}))
+    assert [problem[:24] for problem in caught.value.problems] == [
+        "rules[0].match.path: has",
+        "rules[1].match: a path p",
+    ]
+
+
+def test_a_mapping_does_not_include():
+    with pytest.raises(PolicyError, match=r"rules\[0\].include: unknown key"):
+        load_policy(mapping({"include": "rules.d/*.yaml"}))
+
+
+def test_a_policy_is_not_changed_by_changing_the_mapping_it_came_from():
+    source = mapping({"name": "a", "match": {"path": "/a", "header": {"x": ["1"]}}, "fallthrough": True})
+    policy = load_policy(source)
+    source["rules"][0]["match"]["header"]["x"].append("2")
+    source["providers"].clear()
+    assert policy.rules[0].matcher.condition("header").wanted == {"x": ("1",)}
+    assert list(policy.providers) == ["cn"]
+
+
+# Includes
+
+
+def test_included_rules_stand_where_their_include_stands_in_natural_order():
+    policy = load_policy(FOLDER / "includes.yaml", environment=KEYS)
+    names = [rule.name for rule in policy.rules]
+    assert names == ["first", "nine", "ten", "nested", "after-nested", "hundred", "last"]
+
+
+def test_an_included_rule_remembers_its_own_file():
+    policy = load_policy(FOLDER / "includes.yaml", environment=KEYS)
+    assert policy.rules[3].where == f"{FOLDER}/rules.d/nested/one.yaml:1:3"
+
+
+def test_variables_are_replaced_in_included_files_too(load, tmp_path):
+    (tmp_path / "more.yaml").write_text("- {name: a, match: '/${V}'}\n")
+    [rule] = load(HEAD + "rules:\n  - include: more.yaml\n", {"V": "login"}).rules
+    assert rule.matcher.condition("path").patterns[0].text == "/login"
+
+
+def test_a_relative_policy_path_names_its_includes_relatively(tmp_path, monkeypatch):
+    (tmp_path / "more.yaml").write_text("- {name: a, match: a}\n")
+    (tmp_path / "policy.yaml").write_text(HEAD + "rules:\n  - include: more.yaml\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PolicyError, match=r"\n  more.yaml:1:20: rules\[0\].match: "):
+        load_policy("policy.yaml")
+
+
+# Defaults and modes
+
+
+def test_a_rules_own_key_replaces_the_default_whole():
+    defaults = {"token": {"from": ["query"], "max_body": "2MiB"}, "on_fail": "annotate"}
+    own = {"name": "own", "match": "/a", "token": {"from": "cookie"}, "on_fail": "reject"}
+    policy = load_policy(mapping(own, {"name": "default", "match": "/b"}, defaults=defaults))
+    replaced, taken = policy.rules
+    assert (replaced.token.sources, replaced.token.max_body, replaced.on_fail) == ((Source.COOKIE,), 1 << 20, "reject")
+    assert (taken.token.sources, taken.token.max_body, taken.on_fail) == ((Source.QUERY,), 2 << 20, "annotate")
+
+
+def test_defaults_do_not_concern_rules_that_verify_nothing():
+    policy = load_policy(mapping({"name": "a", "match": "/a", "action": "deny"}, defaults={"providers": ["cn"]}))
+    assert (policy.rules[0].action, policy.rules[0].providers) == (Action.DENY, ())
+
+
+@pytest.mark.parametrize(
+    ("of_policy", "of_rule", "expected"),
+    [
+        (None, None, Mode.ENFORCE),
+        ("monitor", None, Mode.MONITOR),
+        ("monitor", "enforce", Mode.ENFORCE),
+        ("enforce", "monitor", Mode.MONITOR),
+        ("enforce", "disabled", Mode.DISABLED),
+        ("monitor", "disabled", Mode.DISABLED),
+        ("disabled", None, Mode.DISABLED),
+        ("disabled", "enforce", Mode.DISABLED),
+        ("disabled", "monitor", Mode.DISABLED),
+    ],
+)
+def test_a_rules_mode_goes_before_the_policys_but_disabled_disables_all(of_policy, of_rule, expected):
+    rule = {"name": "a", "match": "/a", **({"mode": of_rule} if of_rule else {})}
+    top = {"mode": of_policy} if of_policy else {}
+    assert load_policy(mapping(rule, **top)).rules[0].mode is expected
+
+
+def test_the_default_action_has_the_policys_mode():
+    assert load_policy(mapping(default_action="deny", mode="monitor")).default.mode is Mode.MONITOR
+    assert load_policy(mapping()).default is None
+
+
+def test_providers_may_be_left_out_where_the_policy_has_one():
+    assert load_policy(mapping({"name": "a", "match": "/a"})).rules[0].providers == ("cn",)
+
+
+# Warnings
+
+
+def warnings_of(*rules: Any, **top: Any) -> list[str]:
+    return [warning.removeprefix(": ") for warning in load_policy(mapping(*rules, **top)).warnings]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("/a", "/a"),
+        ("/a", "/a/"),
+        ("/**", "/a"),
+        ("/a/**", "/a"),
+        ("/a/**", "/a/b/*"),
+        ("/a/*", "/a/{id}"),
+        ("/**/b", "/a/b"),
+        ({"path": ["/a", "/b"]}, {"path": ["/b", "/a"]}),
+        ({"path": "/a", "methods": "any"}, {"path": "/a", "methods": ["GET", "POST"]}),
+        ("/a", {"path": "/a", "methods": ["POST", "WEBSOCKET"]}),
+        ("/a", {"path": "/a", "client_ip": "10.0.0.0/8"}),
+        ({"path": "/a", "client_ip": "10.0.0.0/8"}, {"path": "/a", "client_ip": "10.1.0.0/16"}),
+        ({"path": "/**"}, {"path_regex": "/a"}),
+    ],
+)
+def test_a_rule_that_can_never_be_reached_is_reported(earlier, later):
+    [warning] = warnings_of({"name": "one", "match": earlier}, {"name": "two", "match": later})
+    assert warning.startswith("rules.two: never reached: one")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("/a", "/b"),
+        ("/a", "/a/**"),
+        ("/a/*", "/a/**"),
+        ("/a/b", "/a/*"),
+        ({"path": "/a", "methods": "POST"}, "/a"),
+        ({"path": "/a", "methods": "GET"}, {"path": "/a", "methods": ["GET", "POST"]}),
+        ({"path": "/a", "client_ip": "10.1.0.0/16"}, {"path": "/a", "client_ip": "10.0.0.0/8"}),
+        ({"path": "/a", "client_ip": "::/0"}, {"path": "/a", "client_ip": "10.0.0.0/8"}),
+        ({"path": "/a", "not": {"client_ip": "10.0.0.0/8"}}, "/a"),
+        ({"path_regex": "/a"}, "/a"),
+    ],
+)
+def test_a_rule_that_can_be_reached_is_not_reported(earlier, later):
+    assert warnings_of({"name": "one", "match": earlier}, {"name": "two", "match": later}) == []
+
+
+def test_a_monitored_rule_that_shadows_an_enforced_one_is_reported():
+    [warning] = warnings_of({"name": "one", "match": "/**", "mode": "monitor"}, {"name": "two", "match": "/a"})
+    assert "one" in warning
+    assert warning.endswith("refuses nobody")
+
+
+def test_fields_that_two_providers_of_a_rule_both_read_are_reported():
+    providers = {"cn": GEETEST, "pow": {**ALTCHA, "fields": {"altcha": "pass_token"}}}
+    [warning] = warnings_of({"name": "a", "match": "/a", "providers": ["cn", "pow"]}, providers=providers)
+    assert warning.startswith("rules.a: providers cn and pow both read the field pass_token")
+
+
+@pytest.mark.parametrize(
+    ("url", "warns"),
+    [
+        ("http://captcha.example", True),
+        ("https://captcha.example", False),
+        ("http://127.0.0.1:9000", False),
+        ("http://localhost:9000", False),
+        ("http://[::1]:9000", False),
+        ("http://127.0.0.1.example.com", True),
+        ("http://localhost.example.com", True),
+    ],
+)
+def test_asking_a_vendor_in_the_clear_is_reported_unless_it_is_on_this_machine(url, warns):
+    found = warnings_of(providers={"cn": {**GEETEST, "base_url": url}})
+    assert found == (["providers.cn.base_url: asks the vendor in the clear (write https://)"] if warns else [])
+
+
+# Rule 4: leaving a rule by leaving a condition out
+
+
+def test_a_rule_that_clients_can_leave_loads_where_it_says_fallthrough():
+    match = {"path": "/a", "host": "example.com"}
+    with pytest.raises(PolicyError, match="a client that changes its host leaves this rule"):
+        load_policy(mapping({"name": "a", "match": match}))
+    assert load_policy(mapping({"name": "a", "match": match, "fallthrough": True})).rules[0].fallthrough
+
+
+def test_fallthrough_may_stand_under_defaults():
+    rule = {"name": "a", "match": {"path": "/a", "host": "example.com"}}
+    assert load_policy(mapping(rule, defaults={"fallthrough": True})).rules[0].fallthrough
+
+
+@pytest.mark.parametrize("condition", [{"methods": ["POST"]}, {"client_ip": "10.0.0.0/8"}, {"not": {"path": "/a/b"}}])
+def test_conditions_that_clients_do_not_choose_need_no_fallthrough(condition):
+    assert load_policy(mapping({"name": "a", "match": {"path": "/a/**", **condition}})).rules
+
+
+def test_a_rule_that_only_allows_may_depend_on_a_secret_header():
+    match = {"path": "/a", "header": {"x-internal": "a shared secret"}}
+    assert load_policy(mapping({"name": "a", "match": match, "action": "allow"})).rules

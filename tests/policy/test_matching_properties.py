@@ -1,0 +1,159 @@
+"""What holds of matching for whatever paths and patterns there are."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from policy.views import decided_by, policy_of, rule, sent, view_of
+
+from captcha_gate.patterns import MANY, ONE, PathIndex, PathPattern
+
+POLICY = policy_of(
+    rule("/login", "login"),
+    rule("/account/*/password", "password"),
+    rule("/shop/**/pay", "pay"),
+    rule({"path_regex": r"/wiki/\w+/edit"}, "edit"),
+)
+CONCERNED = {
+    "/login": "login",
+    "/account/7/password": "password",
+    "/shop/pay": "pay",
+    "/shop/a/b/pay": "pay",
+    "/wiki/Main/edit": "edit",
+}
+
+# Disguises: each is undone by some server, proxy or framework.
+
+SEPARATORS = st.sampled_from(["/", "//", "///", "/./", "/x/../", "/.//", "/x/y/../../", "/%2e/", "/x/%2E%2e/", "\\"])
+ENDS = st.sampled_from(["", "/", "//", "/.", "/x/..", ";x=1", ";", "/;x", "%23x", "%3fq=1", "%3B"])
+
+
+@st.composite
+def spelt(draw: st.DrawFn, character: str) -> str:
+    """A character, or the same percent-encoded up to three times."""
+    times = draw(st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3]))
+    if not times:
+        return character
+    digits = f"{ord(character):02x}"
+    return "%" + "25" * (times - 1) + (digits.upper() if draw(st.booleans()) else digits)
+
+
+@st.composite
+def disguised(draw: st.DrawFn) -> tuple[str, str]:
+    """A path, and the same path as somebody may write it who wants to get past the gate."""
+    path = draw(st.sampled_from(sorted(CONCERNED)))
+    segments = ["".join([draw(spelt(c)) for c in segment]) for segment in path.strip("/").split("/")]
+    raw = "".join(draw(SEPARATORS) + segment for segment in segments) + draw(ENDS)
+    return path, raw
+
+
+PATHLIKE = st.lists(st.sampled_from(["login", "wiki", "a", "/", "//", ".", "..", "%2f", ";", "\\", "#", "x"])).map(
+    "".join
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(disguised(), st.booleans(), st.sampled_from(["", "/v1", "/v1/"]))
+@example(("/login", "/x%252f..%252flogin"), True, "")
+def test_no_disguise_of_a_path_gets_past_its_rule(pair, tells, mount):
+    path, raw = pair
+    view = sent(mount.rstrip("/") + raw, tells=tells, mount=mount)
+    assert decided_by(POLICY, view) in (CONCERNED[path], "ambiguous_path"), raw
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(PATHLIKE, disguised().map(lambda pair: sent(pair[1]).path)))
+def test_a_path_that_the_gate_ignores_is_one_that_no_rule_matches(path):
+    if POLICY.ignores(path):
+        assert decided_by(POLICY, view_of(path=path)) is None
+
+
+# Patterns
+
+SEGMENT = st.sampled_from(["a", "b", "ab", "a.b"])
+PATHS = st.lists(SEGMENT, max_size=6).map(lambda segments: "/" + "/".join(segments))
+PIECES = st.lists(st.one_of(SEGMENT, st.sampled_from([ONE, MANY, "{id}"])), max_size=5)
+
+
+def pattern_of(pieces: list[str]) -> PathPattern:
+    """Without `**` twice in a row, which is refused."""
+    kept = [piece for n, piece in enumerate(pieces) if piece != MANY or n == 0 or pieces[n - 1] != MANY]
+    return PathPattern.parse("/" + "/".join(kept))
+
+
+PATTERNS = PIECES.map(pattern_of)
+
+
+def naively(segments: tuple[str, ...], path: list[str]) -> bool:
+    """What a pattern means, written as plainly as can be."""
+    if not segments:
+        return not path
+    if segments[0] == MANY:
+        return any(naively(segments[1:], path[n:]) for n in range(len(path) + 1))
+    return bool(path) and segments[0] in (ONE, path[0]) and naively(segments[1:], path[1:])
+
+
+def parts(path: str) -> list[str]:
+    return path.strip("/").split("/") if path != "/" else []
+
+
+@settings(max_examples=600, deadline=None)
+@given(PATTERNS, PATHS)
+def test_a_pattern_matches_what_it_means(pattern, path):
+    assert pattern.matches(path) == naively(pattern.segments, parts(path))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(PATTERNS, max_size=8), PATHS)
+def test_the_index_agrees_with_looking_at_every_pattern(patterns, path):
+    index = PathIndex(list(enumerate(patterns)), always=[len(patterns)])
+    candidates = index.candidates(path)
+    assert candidates == sorted(set(candidates))
+    found = [number for number in candidates if number == len(patterns) or patterns[number].matches(path)]
+    assert found == [number for number, pattern in enumerate(patterns) if pattern.matches(path)] + [len(patterns)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PATTERNS, min_size=1, max_size=8), PATHS)
+def test_the_first_rule_is_the_one_that_a_linear_scan_finds(patterns, path):
+    policy = policy_of(*(rule(pattern.text, f"r{number}") for number, pattern in enumerate(patterns)))
+    expected = next((f"r{number}" for number, pattern in enumerate(patterns) if pattern.matches(path)), None)
+    assert decided_by(policy, view_of(path=path)) == expected
+
+
+def fitting(pattern: PathPattern) -> st.SearchStrategy[str]:
+    """Paths that fit a pattern."""
+    pieces = [
+        st.lists(SEGMENT, max_size=3)
+        if piece == MANY
+        else SEGMENT.map(lambda s: [s])
+        if piece == ONE
+        else st.just([piece])
+        for piece in pattern.segments
+    ]
+    return st.tuples(*pieces).map(lambda found: "/" + "/".join(segment for piece in found for segment in piece))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data(), PATTERNS, PATTERNS)
+def test_a_pattern_that_covers_another_matches_all_its_paths(data, wide, narrow):
+    if wide.covers(narrow):
+        path = data.draw(fitting(narrow))
+        assert narrow.matches(path)
+        assert wide.matches(path)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data(), PATTERNS, PATTERNS)
+def test_patterns_that_do_not_overlap_share_no_path(data, one, other):
+    path = data.draw(fitting(one))
+    assert one.matches(path)
+    if other.matches(path):
+        assert one.overlaps(other)
+        assert other.overlaps(one)
+
+
+@given(PATTERNS)
+def test_a_pattern_covers_and_overlaps_itself(pattern):
+    assert pattern.covers(pattern)
+    assert pattern.overlaps(pattern)

@@ -1,0 +1,268 @@
+"""Many requests at once: a token passes once, the cancelled cost no others theirs, loops and forks share nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from support.faults import by_token, passes_all, replies
+from support.live import LiveWorld
+from support.loopback import LoopbackServer
+from support.vendor import a_token, account_at
+from support.world import LOGIN, policy_of
+
+from captcha_gate import fetch
+
+TESTS = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def vendor():
+    with LoopbackServer(passes_all) as server:
+        yield server
+
+
+@pytest.fixture
+def gate_asking():
+    """Build a gate that asks a server; it is closed when the test is over."""
+    worlds: list[LiveWorld] = []
+
+    def build(kind: str, server: LoopbackServer, timeout: str = "3s", on_unavailable: str = "reject") -> LiveWorld:
+        rule = {**LOGIN, "on_unavailable": on_unavailable}
+        worlds.append(LiveWorld(kind, policy_of(rule, providers={"cn": account_at(server.url, timeout=timeout)})))
+        return worlds[-1]
+
+    yield build
+    for world in worlds:
+        world.close()
+
+
+def holds(connection, request):
+    connection.hold()
+
+
+def test_two_hundred_uses_of_one_token_at_once_pass_once(kind, vendor, gate_asking):
+    world = gate_asking(kind, vendor)
+    statuses = [response.status_code for response in world.together([a_token()] * 200)]
+    assert sorted(statuses) == [200] + [403] * 199
+    assert (len(vendor.received), len(world.seen)) == (1, 1)
+    assert sum(decision.reason == "replayed" for decision in world.decisions) == 199
+    world.close()
+
+
+def test_two_hundred_tokens_at_once_pass_each_with_its_own_answer(kind, vendor, gate_asking):
+    world = gate_asking(kind, vendor)
+    tokens = [a_token() for _ in range(200)]
+    assert {response.status_code for response in world.together(tokens)} == {200}
+    told = {seen.decision.detail["captcha_args"]["used_type"] for seen in world.seen}
+    assert told == {token["lot_number"][:8] for token in tokens}
+    for seen in world.seen:
+        assert seen.decision.detail["captcha_args"]["used_type"].encode() in seen.body
+    world.close()
+
+
+@pytest.mark.parametrize("connections", [256, 10])
+def test_cancelled_requests_cost_no_later_ones_theirs(vendor, monkeypatch, connections, gate_asking):
+    monkeypatch.setattr(fetch, "MAX_CALLS", connections)
+    vendor.answer = holds
+    world = gate_asking("asgi", vendor, timeout="1500ms")
+
+    async def storm() -> list[int]:
+        waiting = [asyncio.create_task(world.apost(a_token())) for _ in range(200)]
+        await asyncio.to_thread(vendor.wait_for_requests, min(connections, 200))
+        for task in waiting:
+            task.cancel()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {asyncio.CancelledError}
+        await asyncio.wait(world.gate._fetcher._calls)  # they end by their own deadline
+        vendor.answer = passes_all
+        return [response.status_code for response in await world.atogether(a_token() for _ in range(20))]
+
+    assert world.run(storm()) == [200] * 20
+    world.close()
+    vendor.wait_until_left()
+
+
+def test_requests_that_had_to_wait_for_a_connection_in_vain_cost_no_later_ones_theirs(
+    kind, vendor, monkeypatch, gate_asking
+):
+    monkeypatch.setattr(fetch, "MAX_CALLS", 5)
+    vendor.answer = holds
+    world = gate_asking(kind, vendor, timeout="400ms")
+    for _ in range(3):
+        statuses = {response.status_code for response in world.together(a_token() for _ in range(60))}
+        assert statuses == {503}
+    assert {decision.reason for decision in world.decisions} <= {"timeout", "overloaded"}
+    world.settle()
+    vendor.answer = passes_all
+    world.decisions.clear()
+    assert {response.status_code for response in world.together(a_token() for _ in range(20))} == {200}
+    world.close()
+    vendor.wait_until_left()
+
+
+def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, monkeypatch, gate_asking):
+    monkeypatch.setattr(fetch, "MAX_CALLS", 0)
+    world = gate_asking(kind, vendor, timeout="700ms", on_unavailable="allow")
+    token = a_token()
+    assert world.post(data=token).json()["code"] == "overloaded"
+    assert (world.seen, vendor.accepted) == ([], 0)
+    world.give_up_pool()
+    monkeypatch.setattr(fetch, "MAX_CALLS", 1)
+    assert world.post(data=token).status_code == 200
+    world.close()
+
+
+def test_a_cancelled_request_does_not_end_the_probe_that_others_wait_for(vendor, gate_asking):
+    tokens = [a_token(), a_token()]
+    proceed = threading.Event()
+
+    def probe_waits(connection, request):
+        proceed.wait(5)
+        connection.reply(503, b"")
+
+    vendor.answer = by_token(tokens, replies(503, b""), probe_waits)
+    world = gate_asking("asgi", vendor, on_unavailable="allow")
+
+    async def scene() -> int:
+        first = asyncio.create_task(world.apost(tokens[0]))
+        await asyncio.to_thread(vendor.wait_for_requests, 2)
+        second = asyncio.create_task(world.apost(tokens[1]))
+        await asyncio.to_thread(vendor.wait_for_requests, 3)
+        calls = world.gate._fetcher._calls
+        if len(calls) > 1:  # until only the probe is under way
+            await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(5):  # and the second waits for it
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        proceed.set()
+        return (await second).status_code
+
+    assert world.run(scene()) == 200
+    assert world.decisions[-1].opened
+    assert len(vendor.received) == 3
+
+
+@pytest.mark.parametrize("answer", ["passes", "outage"])
+def test_one_gate_serves_several_event_loops_one_after_another(vendor, answer, gate_asking):
+    vendor.answer = passes_all if answer == "passes" else replies(503, b"")
+    world = gate_asking("asgi", vendor, on_unavailable="allow")
+
+    async def visit() -> int:
+        response = await world.apost(a_token())
+        await world.gate.aclose()
+        return response.status_code
+
+    assert [asyncio.run(visit()) for _ in range(3)] == [200, 200, 200]
+    world.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_ended_without_closing_its_connections_does_the_next_no_harm(vendor):
+    world = LiveWorld("asgi", policy_of(LOGIN, providers={"cn": account_at(vendor.url)}))
+    assert [asyncio.run(world.apost(a_token())).status_code for _ in range(3)] == [200, 200, 200]
+    assert len(world.gate._fetcher._pools) == 1  # what belonged to the loops before is forgotten
+    world.close()
+    del world
+    gc.collect()
+
+
+def test_one_gate_serves_two_event_loops_at_once_during_an_outage(vendor, gate_asking):
+    both = threading.Barrier(2)
+
+    def once_both_have_asked(connection, request):
+        both.wait(5)
+        connection.reply(503, b"")
+
+    vendor.answer = once_both_have_asked  # the two tokens together, then the two probes
+    world = gate_asking("asgi", vendor, on_unavailable="allow")
+    statuses: list[int] = []
+
+    async def visit() -> None:
+        statuses.append((await world.apost(a_token())).status_code)
+        await world.gate.aclose()
+
+    threads = [threading.Thread(target=asyncio.run, args=(visit(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert statuses == [200, 200]
+    assert len(vendor.received) == 4
+    world.close()
+
+
+def test_a_probe_that_its_loop_took_along_is_asked_anew_on_the_next(vendor, gate_asking):
+    vendor.answer = holds
+    world = gate_asking("asgi", vendor, timeout="300ms", on_unavailable="allow")
+
+    async def leave_during_the_probe() -> None:
+        task = asyncio.create_task(world.apost(a_token()))
+        await asyncio.to_thread(vendor.wait_for_requests, 2)
+        task.cancel()
+
+    asyncio.run(leave_during_the_probe())
+    vendor.answer = replies(503, b"")
+    assert world.post(data=a_token()).status_code == 200
+    world.close()
+
+
+FORKING = """
+import os, sys
+from support.live import LiveWorld
+from support.vendor import a_token, account_at
+from support.world import LOGIN, policy_of
+
+kind, url = sys.argv[1:]
+world = LiveWorld(kind, policy_of(LOGIN, providers={"cn": account_at(url)}))
+assert world.post(data=a_token()).status_code == 200  # a connection is open now
+
+
+def mixed_up():
+    if kind == "asgi":
+        import asyncio
+        world._runner = asyncio.Runner()  # a forked process runs a loop of its own
+    for _ in range(25):
+        token = a_token()
+        if world.post(data=token).status_code != 200:
+            return True
+        if world.decisions[-1].detail["captcha_args"]["used_type"] != token["lot_number"][:8]:
+            return True
+    return False
+
+
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            code = mixed_up()
+        finally:
+            os._exit(code)
+    children.append(child)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+assert world.post(data=a_token()).status_code == 200  # the parent's connection is still its own
+world.close()
+sys.exit(f"exit codes {codes}" if any(codes) else 0)
+"""
+
+
+def test_a_gate_used_before_a_fork_never_mixes_up_answers(kind, vendor):
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING, kind, vendor.url],
+        cwd=TESTS,
+        env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}", "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(vendor.received) == 102

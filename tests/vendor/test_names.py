@@ -1,0 +1,78 @@
+"""Finding the vendor's address: a resolver that stalls or knows nothing. Resolves nothing outside this machine."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+from support.faults import passes_all
+from support.live import LiveWorld
+from support.loopback import LoopbackServer
+from support.vendor import a_token, account_at
+from support.world import LOGIN, policy_of
+
+HOST = "vendor.invalid"
+
+
+@pytest.fixture
+def vendor():
+    with LoopbackServer(passes_all) as server:
+        yield server
+
+
+@pytest.fixture
+def world(kind, vendor):
+    account = account_at(f"http://{HOST}:{vendor.port}", timeout="300ms")
+    made = LiveWorld(kind, policy_of({**LOGIN, "on_unavailable": "reject"}, providers={"cn": account}))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def resolver(monkeypatch):
+    """Replace what resolving `HOST` does: a function of no arguments that may raise; then it is this machine."""
+
+    def set_to(behaves) -> None:
+        real = socket.getaddrinfo
+
+        def getaddrinfo(host, *args, **kwargs):
+            if host in (HOST, HOST.encode()):
+                behaves()
+                host = "127.0.0.1"
+            return real(host, *args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return set_to
+
+
+def test_a_name_is_resolved_and_connected_to(world, resolver):
+    resolver(lambda: None)
+    assert world.post(data=a_token()).status_code == 200
+
+
+def test_an_unknown_name_is_an_outage(world, resolver):
+    def unknown() -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    resolver(unknown)
+    assert world.post(data=a_token()).status_code == 503
+    assert world.decisions[0].reason == "network"
+
+
+def test_a_resolver_that_stalls_ends_in_time_and_leaves_no_connection(world, vendor, resolver):
+    answered = threading.Event()
+    resolver(lambda: answered.wait(10))
+    begun = time.monotonic()
+    assert world.post(data=a_token()).status_code == 503
+    assert time.monotonic() - begun <= 0.5
+    assert world.decisions[0].reason == "timeout"
+    answered.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("captcha_gate"):
+            thread.join(5)
+    world.settle()
+    vendor.wait_until_left()
+    assert vendor.received == []
