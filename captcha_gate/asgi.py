@@ -71,6 +71,10 @@ class CaptchaGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         match scope["type"]:
+            case "http" if self._concerns_nobody(scope):
+                if not isinstance(scope.get(SCOPE_KEY), Decision):
+                    scope[SCOPE_KEY] = None
+                await self.app(scope, receive, send)
             case "http" | "websocket":
                 await self._handle(scope, receive, send)
             case "lifespan":
@@ -84,6 +88,15 @@ class CaptchaGate:
     async def aclose(self) -> None:
         """Close the running loop's connections to vendors. The lifespan does it, where there is one."""
         await self._fetcher.aclose()
+
+    def _concerns_nobody(self, scope: Scope) -> bool:
+        """Whether a look at the path is enough. This is all that most requests of most sites cost."""
+        return (
+            self._mounted.ignores(scope["path"])
+            and not scope.get("root_path")
+            and b"%" not in (scope.get("raw_path") or b"")
+            and scope["method"].isalpha()
+        )
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         view = _view(scope, self._mounted.policy.proxies)

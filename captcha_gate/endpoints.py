@@ -31,6 +31,10 @@ class Endpoints:
                 if provider.challenge_path is not None:
                     self._challenges[provider.challenge_path] = provider
 
+    def has(self, path: str) -> bool:
+        """Whether one of them stands at this path."""
+        return path in self._challenges
+
     def find(self, view: RequestView) -> ChallengingProvider | None:
         """The provider whose challenge this request asks for; `None` for every other request."""
         return self._challenges.get(view.path_below_mount) if view.kind == "http" else None

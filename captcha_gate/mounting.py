@@ -31,6 +31,11 @@ class Mounted:
     report: Reporter
 
 
+    def ignores(self, path: str) -> bool:
+        """Whether neither a rule nor an endpoint can concern a path, whatever else the request holds."""
+        return self.policy.ignores(path) and not self.endpoints.has(path)
+
+
 def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecision | None) -> Mounted:
     """Load the policy and open the store.
 
