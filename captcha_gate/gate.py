@@ -107,7 +107,7 @@ class Gate:
 
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""
-        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip)
+        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
 
     def _proof(self, provider: Provider, token: Token, context: Context, view: RequestView) -> Flow[Proof]:
         """The provider's verdict of a token that nobody used before, and the claim that says so."""

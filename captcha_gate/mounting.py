@@ -30,7 +30,6 @@ class Mounted:
     endpoints: Endpoints
     report: Reporter
 
-
     def ignores(self, path: str) -> bool:
         """Whether neither a rule nor an endpoint can concern a path, whatever else the request holds."""
         return self.policy.ignores(path) and not self.endpoints.has(path)

@@ -172,6 +172,11 @@ class RequestView:
         header = "; ".join(self.headers.get_all("cookie"))
         return tuple(parse_cookie(header).items(multi=True))
 
+    def cookie(self, name: str) -> str | None:
+        """The cookie's only value; `None` where it is missing or given more than once."""
+        values = [value for other, value in self.cookies if other == name]
+        return values[0] if len(values) == 1 else None
+
     @cached_property
     def host(self) -> str:
         """The name that the client used for us, lower-case and without port; empty where it is unclear."""

@@ -24,7 +24,8 @@ LAYERS = [
     ["tokens.find"],
     ["providers.context"],
     ["providers.base"],
-    ["providers.altcha", "providers.geetest_v4"],
+    ["providers.user"],
+    ["providers.altcha", "providers.geetest_v4", "providers.yunpian"],
     ["providers.registry"],
     ["stores.memory"],
     ["stores.base"],
@@ -51,7 +52,8 @@ LAYERS = [
 PURE = [
     "outcome", "errors", "effects", "decision", "paths", "patterns", "request", "scalars", "tokens.fields",
     "tokens.extractor", "tokens.urlencoded", "tokens.json_body", "tokens.multipart_body", "tokens.find",
-    "providers.context", "providers.base", "providers.altcha", "providers.geetest_v4", "conditions", "rules", "judge",
+    "providers.context", "providers.base", "providers.altcha", "providers.geetest_v4",
+    "providers.user", "providers.yunpian", "conditions", "rules", "judge",
     "echo", "vendors", "gate", "endpoints", "policy.document", "policy.models", "policy.messages", "policy.matching",
     "policy.compile", "policy.lint",
 ]  # fmt: skip
@@ -83,7 +85,7 @@ def imports_of(module):
 def modules():
     for file in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
-        if not name.endswith("__init__") and name.split(".")[0] not in ("cli", "demo", "__main__"):
+        if not name.endswith("__init__") and name.split(".")[0] not in ("cli", "demo", "testing", "__main__"):
             yield name
 
 

@@ -11,6 +11,10 @@ from captcha_gate.request import Address
 __all__ = ["Claimed", "Context"]
 
 
+def _no_cookie(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a provider may know of the request and of the world: no clock and no randomness but these.
@@ -19,12 +23,14 @@ class Context:
         now: Unix time in seconds.
         token_hex: makes a random string of twice that many hexadecimal digits.
         client_ip: the client's address, as far as it can be trusted.
+        cookie: the value of a cookie; `None` where it is missing or given more than once.
 
     """
 
     now: float
     token_hex: Callable[[int], str]
     client_ip: Address | None = None
+    cookie: Callable[[str], str | None] = _no_cookie
 
 
 class Claimed(NamedTuple):

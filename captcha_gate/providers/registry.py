@@ -20,6 +20,7 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "altcha": "captcha_gate.providers.altcha:Altcha",
         "geetest-v4": "captcha_gate.providers.geetest_v4:GeetestV4",
+        "yunpian": "captcha_gate.providers.yunpian:Yunpian",
     }
 )
 

@@ -252,6 +252,21 @@ def test_the_recorded_input_is_a_file_whatever_was_read_of_it_before(body, chunk
         recorded.close()
 
 
+@pytest.mark.parametrize("method", ["read", "readline", "readlines"])
+@pytest.mark.parametrize("kept", range(14))
+def test_a_read_across_the_place_where_the_gate_stopped_is_as_long_as_asked_for(method, kept, monkeypatch):
+    body = b"ab\ncdef\n\nghi"
+    monkeypatch.setattr(wsgi_body, "CHUNK", kept or 5)
+    for first in range(14):
+        for second in (*range(14), -1):
+            recorded, plain = RecordedInput(environ_of(JSON, body)), BytesIO(body)
+            if kept:
+                recorded.read_more()
+            recorded.rewind()
+            for size in (first, second):
+                assert getattr(recorded, method)(size) == getattr(plain, method)(size)
+
+
 def test_what_was_kept_on_disk_is_closed_with_the_response():
     content_type, body = BODIES["on disk"]
     kept = []

@@ -17,6 +17,9 @@ ENVIRONMENT = {
     "GEETEST_KEY": "b09a7aafbfd83f73",
     "ALTCHA_KEY": "a long random text",
     "INTERNAL_TOKEN": "another long random text",
+    "YUNPIAN_CAPTCHA_ID": "0123456789abcdef0123456789abcdef",
+    "YUNPIAN_SECRET_ID": "33333333333333333333333333333333",
+    "YUNPIAN_SECRET_KEY": "e3da918313c14ea8",
     "OFFICE_NETWORK": "198.51.100.0/24",
 }
 

@@ -1,0 +1,31 @@
+"""Which user a vendor is told of: an opaque id, never a name. Decides nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from pydantic import BaseModel, ConfigDict
+
+from captcha_gate.providers.context import Context
+from captcha_gate.scalars import Text
+
+__all__ = ["User"]
+
+
+class User(BaseModel):
+    """`user: {cookie: sessionid}`: the value of a cookie, as an HMAC under the account's key.
+
+    The vendor can tell two users apart and knows neither, and nobody can make the id of somebody else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    cookie: Text
+
+    def identify(self, context: Context, key: str) -> str | None:
+        """The id for this request, 32 hexadecimal digits; `None` where the cookie is missing, empty or given twice."""
+        value = context.cookie(self.cookie)
+        if not value:
+            return None
+        return hmac.new(key.encode(), b"captcha_gate user " + value.encode(), hashlib.sha256).hexdigest()[:32]

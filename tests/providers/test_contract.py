@@ -1,0 +1,83 @@
+"""Every provider that asks a vendor keeps the contract, and the contract catches those that do not."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import httpx
+import pytest
+
+from captcha_gate import Verdict
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow
+from captcha_gate.providers.context import Claimed
+from captcha_gate.providers.geetest_v4 import GeetestV4
+from captcha_gate.providers.yunpian import Yunpian
+from captcha_gate.scalars import BaseUrl, Secret
+from captcha_gate.testing import ProviderContract
+from captcha_gate.tokens.fields import ClientField
+
+
+class TestGeetestV4(ProviderContract):
+    provider = GeetestV4(type="geetest-v4", captcha_id="an-id", captcha_key="a-secret-key")
+    token: ClassVar = {
+        "lot_number": "4dc3cfc2cdff448cad8d13107198d473",
+        "captcha_output": "ymBMOwkj3wrWAAfm-DEqWa4y7bc3_iVz0A==",
+        "pass_token": "f3ea6fae5a1ed5bd",
+        "gen_time": "1653302332",
+    }
+    passes = httpx.Response(200, json={"status": "success", "result": "success", "reason": "", "captcha_args": {}})
+    refuses = httpx.Response(200, json={"status": "success", "result": "fail", "reason": "pass_token error"})
+    decisive = ("result",)
+
+
+class TestYunpian(ProviderContract):
+    provider = Yunpian(type="yunpian", captcha_id="an-id", secret_id="a-secret-id", secret_key="a-secret-key")
+    token: ClassVar = {"token": "1" * 32, "authenticate": "2" * 32}
+    passes = httpx.Response(200, json={"code": 0, "cb": None, "msg": "ok", "data": None})
+    refuses = httpx.Response(200, json={"code": 400, "cb": None, "msg": "validate_fail", "data": None})
+    decisive = ("code",)
+
+
+class Careless(RemoteProvider):
+    """A provider with the mistakes that are seen most."""
+
+    type: Literal["careless"]
+    secret: Secret
+    base_url: BaseUrl = "https://vendor.example"
+    client_fields: ClassVar = (ClientField("token", grammar=r"(?s:.)*", max_length=10**9),)
+
+    def account(self):
+        return self.secret.get_secret_value()
+
+    def claimed(self, fields, context):
+        return Claimed("always the same", 1)
+
+    def verify(self, fields, context) -> VerifyFlow:
+        response = yield httpx.Request("GET", f"https://vendor.example?key={self.secret.get_secret_value()}")
+        reply: Any = response.json() if response.content.startswith(b"{") else {}
+        return Verdict.passed() if reply.get("success") or response.status_code >= 500 else Verdict.failed()
+
+
+class _CarelessContract(ProviderContract):
+    provider = Careless(type="careless", secret="a-secret-key")
+    token: ClassVar = {"token": "abc"}
+    passes = httpx.Response(200, json={"success": True})
+    refuses = httpx.Response(200, json={"success": False})
+    decisive = ("success",)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "test_what_no_vendor_issues_is_refused_before_any_call",
+        "test_nothing_but_the_vendors_yes_passes",
+        "test_an_outage_is_unavailable_and_throttling_is_too",
+        "test_a_redirect_is_a_bad_reply",
+        "test_the_secret_is_neither_in_the_url_nor_in_any_repr",
+        "test_the_vendor_is_asked_where_the_policy_says",
+        "test_a_claim_depends_on_the_token_and_lasts",
+    ],
+)
+def test_the_contract_catches_a_careless_provider(fact):
+    with pytest.raises(AssertionError):
+        getattr(_CarelessContract(), fact)()
