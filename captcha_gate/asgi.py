@@ -49,7 +49,6 @@ class CaptchaGate:
     Raises:
         PolicyError: the policy does not load.
         TypeError: the application is a WSGI one.
-
     """
 
     def __init__(

@@ -27,7 +27,6 @@ class RecordedBody:
 
     Args:
         receive: the server's.
-
     """
 
     def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
@@ -52,7 +51,6 @@ class RecordedBody:
         Raises:
             ClientGone: the client hung up.
             UnreadableRequest: `body_too_slow`.
-
         """
         while not self._ended:
             message = await self._next(timeout)

@@ -40,7 +40,6 @@ class Condition(Protocol):
     Attributes:
         key: its name in the policy.
         client_chosen: the client can make it hold or not as it likes .
-
     """
 
     @property
@@ -100,7 +99,6 @@ class Methods:
 
     Attributes:
         written: the names as the policy has them.
-
     """
 
     names: frozenset[str] | None

@@ -41,7 +41,6 @@ class Verdict:
         raw_score: the score as the vendor gave it.
         issued_at: when the challenge was solved, aware and in UTC.
         detail: what else the vendor told.
-
     """
 
     outcome: Outcome
@@ -104,7 +103,6 @@ class Decision:
         issued_at: when it was solved, aware and in UTC.
         mode: the mode of the rule: in `monitor` the request was forwarded whatever `allowed` says.
         detail: what else the vendor told. Never a token field, never a secret.
-
     """
 
     allowed: bool
@@ -152,7 +150,6 @@ def decision_of(request: Any) -> Decision | None:
 
     Raises:
         LookupError: no gate ran in front of this application.
-
     """
     if isinstance(request, Mapping):
         carriers: list[Any] = [request]

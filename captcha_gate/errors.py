@@ -46,7 +46,6 @@ class PolicyError(CaptchaGateError):
 
     Attributes:
         problems: one line each, `file:line:column: rules[3].score.min: what is wrong (what to write instead)`.
-
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -64,7 +63,6 @@ class UnreadableRequest(PerformError):
     Attributes:
         reason: one of the reasons of the outcome `unreadable`; its HTTP status follows from it.
         mode: the mode of the rules that are in doubt; `None` where it may be any rule.
-
     """
 
     def __init__(self, reason: Reason, explanation: str = "", *, mode: Mode | None = None) -> None:
@@ -81,7 +79,6 @@ class FetchError(PerformError):
         nothing_sent: the vendor cannot have seen the request, so that sending it again is safe.
         proves_outage: another party than this gate is at fault; false for our own full pool and for a
             certificate that does not verify, which is an attack or a mistake and never opens a gate.
-
     """
 
     def __init__(
@@ -111,7 +108,6 @@ class RepeatedField(CaptchaGateError):
 
     Attributes:
         provider: the name of the provider whose field it is.
-
     """
 
     def __init__(self, provider: str, name: str) -> None:

@@ -28,6 +28,8 @@ __all__ = ["AsyncFetcher", "SyncFetcher"]
 
 #: Seconds by which a call may end itself before its waiter leaves.
 _GRACE: Final = 0.1
+#: Seconds that closing waits for calls under way.
+_CLOSING: Final = 5.0
 #: Calls at a time. The others queue until their time is up.
 MAX_CALLS: Final = 256
 _POOL: Final[dict[str, Any]] = {"max_connections": None, "max_keepalive_connections": 64, "keepalive_expiry": 15.0}
@@ -51,7 +53,6 @@ class SyncFetcher:
     Args:
         client: sends instead of a pool of our own. Its own settings hold for connections, proxies and certificates;
             its timeouts do not: httpx's are shortened to what is left, and are per read.
-
     """
 
     def __init__(self, client: httpx.Client | None = None) -> None:
@@ -65,7 +66,6 @@ class SyncFetcher:
 
         Raises:
             FetchError: there is none.
-
         """
         prepare(fetch)
         try:
@@ -113,7 +113,6 @@ class AsyncFetcher:
 
     Args:
         client: as for `SyncFetcher`. It is used on the loop that runs, so it must belong to it.
-
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
@@ -127,7 +126,6 @@ class AsyncFetcher:
 
         Raises:
             FetchError: there is none.
-
         """
         call = asyncio.create_task(self._call(fetch), name="captcha_gate-fetch")
         self._calls.add(call)
@@ -139,11 +137,13 @@ class AsyncFetcher:
         return call.result()
 
     async def aclose(self) -> None:
-        """Wait for the calls under way, then close this loop's pool. It is made anew if it is needed again."""
+        """Wait a moment for the calls under way, then close this loop's pool. It is made anew if it is needed again."""
         here = asyncio.get_running_loop()
         calls = [call for call in self._calls if call.get_loop() is here]
         if calls:
-            await asyncio.wait(calls)
+            _, unfinished = await asyncio.wait(calls, timeout=_CLOSING)
+            for call in unfinished:  # a client of the user's may have no timeout at all
+                call.cancel()
         pool = self._pools.pop(here, None)
         if pool is not None:
             await pool.connections.aclose()

@@ -36,7 +36,6 @@ class Gate:
         clock: Unix time in seconds.
         monotonic: seconds that only go forward, for deadlines.
         token_hex: makes a random string of twice that many hexadecimal digits.
-
     """
 
     def __init__(

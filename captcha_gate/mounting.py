@@ -40,7 +40,6 @@ def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecisi
 
     Raises:
         PolicyError: the policy does not load, or cannot be kept by this store.
-
     """
     if not isinstance(policy, Policy):
         # Imported here: whoever hands over a loaded policy need not pay for pydantic.

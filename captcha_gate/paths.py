@@ -50,7 +50,6 @@ def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple
 
     Raises:
         UnreadableRequest: `ambiguous_path`, for control characters, invalid UTF-8, absurd lengths and puzzles.
-
     """
     mount = mount.rstrip("/")
     if is_ordinary(path) and not (raw_path and b"%" in raw_path):

@@ -25,7 +25,6 @@ class PathPattern:
     Attributes:
         text: as the policy has it.
         segments: literal segments, `*` and `**`.
-
     """
 
     text: str
@@ -39,7 +38,6 @@ class PathPattern:
 
         Raises:
             ValueError: it is no path pattern; the message says what to write instead.
-
         """
         if not text.startswith("/"):
             raise ValueError("a path pattern begins with '/' (write /login; for a regular expression, path_regex)")

@@ -25,7 +25,6 @@ class Reporter:
 
     Args:
         on_decision: called with every decision; what it raises is logged and goes no further.
-
     """
 
     def __init__(self, on_decision: OnDecision | None = None) -> None:

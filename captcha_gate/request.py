@@ -62,7 +62,6 @@ class Proxies:
         Args:
             peer: the address of the socket's other end; `None` for a Unix socket.
             hops: the values of the forwarding header.
-
         """
         current = _address(peer or "")
         trusted = self.unix if peer is None else self._trusts(current)
@@ -91,7 +90,6 @@ class RequestView:
         peer: the address of the socket's other end; `None` for a Unix socket.
         outer: the decision of a gate further out, if one ran.
         many_processes: the server says that others like this one share the work.
-
     """
 
     kind: str
@@ -122,7 +120,6 @@ class RequestView:
 
         Raises:
             UnreadableRequest: `ambiguous_path` or `bad_method`.
-
         """
         methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
         paths = readings(self.path, self.mount, self.raw_path)

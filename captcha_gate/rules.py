@@ -57,7 +57,6 @@ class OnUnavailable:
     Attributes:
         allow: let it through, once a probe has shown that the provider answers nobody.
         rate: at most so many, for the whole rule; `None` for no bound.
-
     """
 
     allow: bool = False
@@ -72,7 +71,6 @@ class ScoreDemand:
         minimum: the lowest score that passes.
         missing: what becomes of a verdict without one.
         below: what becomes of a lower one.
-
     """
 
     minimum: float
@@ -99,7 +97,6 @@ class Rule:
         wanted: the token fields of each provider, in the rule's order.
         max_age: seconds since the challenge was solved.
         fallthrough: the operator knows that clients can leave this rule.
-
     """
 
     name: str | None
@@ -150,7 +147,6 @@ class Policy:
         proxies: whose word on the client's address is taken.
         prefix: where the built-in endpoints stand.
         warnings: what the loading found odd but not wrong.
-
     """
 
     mode: Mode = Mode.ENFORCE
@@ -169,7 +165,6 @@ class Policy:
 
         Raises:
             UnreadableRequest: the request cannot be read, or two readings ask for two different verifications.
-
         """
         picked = [self.first_rule(view, reading) for reading in view.readings]
         return _strongest(picked) if len(picked) > 1 else picked[0]
@@ -224,7 +219,6 @@ def _strongest(picked: Sequence[Rule | None]) -> Rule | None:
 
     Raises:
         UnreadableRequest: two different verifications are equally strong, and nobody can tell which was meant.
-
     """
     top = max(map(_strength, picked))
     strongest = list({id(rule): rule for rule in picked if _strength(rule) == top}.values())

@@ -32,7 +32,6 @@ class Vendors:
 
     Args:
         monotonic: seconds that only go forward.
-
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -77,7 +76,6 @@ class Vendors:
         Raises:
             FetchError: its vendor could not be reached.
             BadReply: its vendor's reply is not what its documents describe.
-
         """
         return (yield from self._exchange(provider, challenge, self._monotonic() + provider.timeout))
 

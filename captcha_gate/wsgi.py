@@ -48,7 +48,6 @@ class CaptchaGate:
     Raises:
         PolicyError: the policy does not load.
         TypeError: the application is an ASGI one.
-
     """
 
     def __init__(

@@ -56,7 +56,6 @@ class RecordedInput:
 
         Raises:
             ClientGone: the client hung up.
-
         """
         try:
             chunk = self._stream.read(CHUNK)

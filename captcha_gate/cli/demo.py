@@ -31,7 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         PolicyError: `WEB_CONCURRENCY` asks for several processes.
-
     """
     try:
         import uvicorn  # noqa: PLC0415 - an extra: the other commands do without

@@ -46,7 +46,6 @@ def make_app(on_decision: Callable[[Decision], object] | None = None) -> Captcha
 
     Raises:
         PolicyError: several workers are asked for (`WEB_CONCURRENCY`), and the demo's store is one process's memory.
-
     """
     policy = load_policy(POLICY, environment={"CAPTCHA_GATE_DEMO_KEY": secrets.token_urlsafe(32)})
     routes = [

@@ -30,7 +30,6 @@ class Compiler:
     Args:
         data: plain values.
         where: says where the value at a path is written, for the rules to remember.
-
     """
 
     def __init__(self, data: Any, where: Mapping[int, str]) -> None:

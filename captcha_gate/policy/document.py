@@ -56,7 +56,6 @@ class Document:
         data: dicts, lists and strings; `None` where nothing could be read.
         problems: what is wrong with the document itself.
         empty: the places of values that are not there.
-
     """
 
     file: str
@@ -145,7 +144,6 @@ def parse_yaml(text: str, file: str, text_of: Callable[[str, KeyPath, Place], An
         text: YAML.
         file: the name to report problems under.
         text_of: called with each scalar value, its path and its place; what it returns stands in its stead.
-
     """
     reader = _Reader(Document(file), text_of or (_as_written))
     try:

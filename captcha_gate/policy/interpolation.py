@@ -31,7 +31,6 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
 
     Raises:
         Unset: a reference has no value, or is none.
-
     """
     if "$" not in text:
         return text

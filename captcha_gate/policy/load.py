@@ -41,7 +41,6 @@ def load_policy(
 
     Raises:
         PolicyError: with every problem, each as `file:line:column: key: what is wrong (what to write instead)`.
-
     """
     if isinstance(source, Mapping):
         document = Document("policy", _plain(source))
@@ -81,7 +80,6 @@ class _Loading:
         origins: for each rule after inclusion, its number in its own file; empty where nothing was included.
         unresolved: the places of values that are not there, about which enough has been said; of a mapping, the paths.
         is_file: places mean something.
-
     """
 
     def __init__(
@@ -160,7 +158,6 @@ class _FileReader:
 
     Attributes:
         unresolved: the places of values whose variables or files have no value.
-
     """
 
     def __init__(self, path: Path, environment: Mapping[str, str], *, allow_unset: bool) -> None:

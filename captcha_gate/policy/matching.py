@@ -34,7 +34,6 @@ class MatchCompiler:
     Args:
         networks: the policy's own, by name; `None` where they could not be read, so that any name may be one.
         problems: where to add what is wrong.
-
     """
 
     def __init__(self, networks: Mapping[str, Sequence[str]] | None, problems: list[Problem]) -> None:

@@ -93,7 +93,6 @@ class Provider(BaseModel, ABC):
 
         Raises:
             BadReply: the vendor's reply is not what its documents describe.
-
         """
 
     def probe_fields(self, context: Context) -> Mapping[str, str]:
@@ -146,7 +145,6 @@ class ChallengingProvider(Provider):
 
         Raises:
             BadReply: the vendor's reply is not what its documents describe.
-
         """
 
 
@@ -171,7 +169,6 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
 
     Raises:
         BadReply: it is anything else.
-
     """
     try:
         document = json.loads(response.content.decode("utf-8"), object_pairs_hook=_without_repetition)

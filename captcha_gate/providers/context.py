@@ -24,7 +24,6 @@ class Context:
         token_hex: makes a random string of twice that many hexadecimal digits.
         client_ip: the client's address, as far as it can be trusted.
         cookie: the value of a cookie; `None` where it is missing or given more than once.
-
     """
 
     now: float

@@ -15,7 +15,6 @@ class Store(Protocol):
 
     Attributes:
         shared: other processes see the same state.
-
     """
 
     shared: bool
@@ -25,7 +24,6 @@ class Store(Protocol):
 
         Raises:
             StoreError: the store cannot answer, or has no room for another live claim.
-
         """
         ...  # pragma: no cover
 

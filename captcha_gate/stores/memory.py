@@ -24,7 +24,6 @@ class MemoryStore:
         max_entries: how many live entries it holds. A full store is an error: dropping a live claim would let its
             token be used again.
         clock: seconds that only go forward.
-
     """
 
     shared = False

@@ -56,7 +56,6 @@ class ProviderContract:
         passes: a reply of the vendor that confirms the token.
         refuses: a reply of the vendor that refuses it.
         decisive: the names in the reply that must be exactly what they are for the token to pass.
-
     """
 
     provider: ClassVar[Provider]

@@ -24,7 +24,6 @@ class Extractor(Protocol):
     Attributes:
         values: what was found so far.
         reads_whole: the body is of no use before its end, so a declared length above the limit refuses at once.
-
     """
 
     values: dict[str, list[str]]
@@ -35,7 +34,6 @@ class Extractor(Protocol):
 
         Raises:
             UnreadableRequest: `body_malformed` or `body_too_large`.
-
         """
         ...  # pragma: no cover
 
@@ -44,7 +42,6 @@ class Extractor(Protocol):
 
         Raises:
             UnreadableRequest: `body_malformed`.
-
         """
         ...  # pragma: no cover
 

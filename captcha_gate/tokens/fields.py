@@ -37,7 +37,6 @@ class ClientField:
         name: the name that the vendor's script or documents use.
         grammar: a regular expression for the whole value.
         max_length: in characters; generous, for a longer value is refused before any call.
-
     """
 
     name: str
@@ -57,7 +56,6 @@ class TokenSettings:
         sources: tried in this order.
         max_body: bytes that the gate reads at most; fields that are not complete by then are a 413.
         body_timeout: seconds that reading the body may take (ASGI; a WSGI server has its own limit).
-
     """
 
     sources: tuple[Source, ...] = (Source.HEADER, Source.JSON, Source.FORM)
@@ -73,7 +71,6 @@ class Wanted:
         provider: the provider's name in the policy.
         names: the client's name of each field, by the provider's name of it.
         headers: the header that carries each field, lower-case, by the provider's name of it.
-
     """
 
     provider: str
@@ -91,7 +88,6 @@ class Wanted:
             fields: what it declares.
             renamed: the policy's new names, by the declared name.
             sole_single: no other provider of the rule has a single field, so `X-Captcha-Token` is this one's.
-
         """
         names = {item.name: renamed.get(item.name, item.name) for item in fields}
         if len(fields) == 1 and sole_single:

@@ -40,7 +40,6 @@ def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestV
     Raises:
         RepeatedField: a wanted field was given twice in a source that was read.
         UnreadableRequest: the body had to be read and could not be.
-
     """
     body: tuple[Source | None, Values] | None = None
     for want in wanted:
@@ -60,14 +59,16 @@ def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestV
 
 
 def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | None:
-    fields = {}
-    for field_name, name in want.names_in(source).items():
-        found = values.get(name, ())
-        if len(found) > 1:
-            raise RepeatedField(want.provider, field_name)
-        if found and found[0]:
-            fields[field_name] = found[0]
+    _refuse_repeated(want, source, values)
+    found = {field_name: values.get(name) for field_name, name in want.names_in(source).items()}
+    fields = {field_name: given[0] for field_name, given in found.items() if given and given[0]}
     return fields if len(fields) == len(want.names) else None
+
+
+def _refuse_repeated(want: Wanted, source: Source, values: Values) -> None:
+    for field_name, name in want.names_in(source).items():
+        if len(values.get(name, ())) > 1:
+            raise RepeatedField(want.provider, field_name)
 
 
 def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
@@ -94,15 +95,15 @@ def _read_body(
     source = _body_source(view)
     if source is None or source not in settings.sources:
         return None, {}
-    if (view.header("content-encoding") or "identity").lower() != "identity" or len(
-        view.headers.get_all("content-encoding")
-    ) > 1:
+    if any(value.strip(" \t").lower() not in ("", "identity") for value in view.headers.get_all("content-encoding")):
         raise UnreadableRequest(Reason.CONTENT_ENCODING, "the gate does not decompress request bodies")
     extractor = _extractor(source, wanted, view)
     declared = _declared_length(view)
     if declared is not None and declared > settings.max_body and extractor.reads_whole:
         too_many(f"the body is longer than {settings.max_body} bytes")
     yield from _feed(extractor, settings)
+    for want in wanted:
+        _refuse_repeated(want, source, extractor.values)
     return source, extractor.values
 
 
