@@ -30,7 +30,7 @@ __all__ = ["AsyncFetcher", "SyncFetcher"]
 _GRACE: Final = 0.1
 #: Seconds that closing waits for calls under way.
 _CLOSING: Final = 5.0
-#: Calls at a time. The others queue until their time is up.
+#: Calls to one host at a time. Others queue until their time is up; a host that hangs holds up no other.
 MAX_CALLS: Final = 256
 _POOL: Final[dict[str, Any]] = {"max_connections": None, "max_keepalive_connections": 64, "keepalive_expiry": 15.0}
 
@@ -38,13 +38,13 @@ _POOL: Final[dict[str, Any]] = {"max_connections": None, "max_keepalive_connecti
 class _SyncPool(NamedTuple):
     process: int  #: the one that made it
     connections: httpcore.ConnectionPool
-    slots: threading.Semaphore
+    slots: dict[str, threading.Semaphore]  #: by host
 
 
 class _AsyncPool(NamedTuple):
     process: int
     connections: httpcore.AsyncConnectionPool
-    slots: asyncio.Semaphore
+    slots: dict[str, asyncio.Semaphore]
 
 
 class SyncFetcher:
@@ -82,7 +82,8 @@ class SyncFetcher:
 
     def _through_pool(self, fetch: Fetch) -> httpx.Response:
         pool = self._own_pool()
-        if not pool.slots.acquire(timeout=fetch.timeout):
+        slots = pool.slots.setdefault(fetch.request.url.host, threading.Semaphore(MAX_CALLS))
+        if not slots.acquire(timeout=fetch.timeout):
             raise all_busy()
         try:
             response = pool.connections.handle_request(core_request(fetch.request))
@@ -90,7 +91,7 @@ class SyncFetcher:
                 body = content(response.status, response.headers, response.iter_stream())
                 return httpx.Response(response.status, content=body)
         finally:
-            pool.slots.release()
+            slots.release()
 
     def _through_client(self, request: httpx.Request) -> httpx.Response:
         if self._client is None:
@@ -104,7 +105,7 @@ class SyncFetcher:
         with self._lock:
             if self._pool is None or self._pool.process != os.getpid():
                 connections = httpcore.ConnectionPool(self._tls, network_backend=SyncDeadlineBackend(), **_POOL)
-                self._pool = _SyncPool(os.getpid(), connections, threading.Semaphore(MAX_CALLS))
+                self._pool = _SyncPool(os.getpid(), connections, {})
             return self._pool
 
 
@@ -157,9 +158,10 @@ class AsyncFetcher:
 
     async def _through_pool(self, fetch: Fetch) -> httpx.Response:
         pool = self._own_pool()
+        slots = pool.slots.setdefault(fetch.request.url.host, asyncio.Semaphore(MAX_CALLS))
         try:
             async with asyncio.timeout(fetch.timeout):
-                await pool.slots.acquire()
+                await slots.acquire()
         except TimeoutError:
             raise all_busy() from None
         try:
@@ -168,7 +170,7 @@ class AsyncFetcher:
                 body = await acontent(response.status, response.headers, response.aiter_stream())
                 return httpx.Response(response.status, content=body)
         finally:
-            pool.slots.release()
+            slots.release()
 
     async def _through_client(self, request: httpx.Request) -> httpx.Response:
         if self._client is None:
@@ -185,7 +187,7 @@ class AsyncFetcher:
             for ended in [other for other in list(self._pools) if other.is_closed()]:
                 self._pools.pop(ended, None)
             connections = httpcore.AsyncConnectionPool(self._tls, network_backend=AsyncDeadlineBackend(), **_POOL)
-            pool = self._pools[loop] = _AsyncPool(os.getpid(), connections, asyncio.Semaphore(MAX_CALLS))
+            pool = self._pools[loop] = _AsyncPool(os.getpid(), connections, {})
         return pool
 
     def _ended(self, call: asyncio.Task[httpx.Response]) -> None:

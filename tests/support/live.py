@@ -71,9 +71,9 @@ class LiveWorld(World):
         """The same inside a loop."""
         return await asyncio.gather(*(self.apost(form) for form in forms))
 
-    async def apost(self, form: dict[str, str]) -> httpx.Response:
+    async def apost(self, form: dict[str, str], url: str = "/login") -> httpx.Response:
         """POST one form inside a loop."""
-        return await self._arequest("POST", "/login", ("127.0.0.1", 123), {"data": form})
+        return await self._arequest("POST", url, ("127.0.0.1", 123), {"data": form})
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run something on this world's loop."""

@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,34 @@ def test_requests_that_had_to_wait_for_a_connection_in_vain_cost_no_later_ones_t
     assert {response.status_code for response in world.together(a_token() for _ in range(20))} == {200}
     world.close()
     vendor.wait_until_left()
+
+
+def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
+    monkeypatch.setattr(fetch, "MAX_CALLS", 1)
+    with LoopbackServer(holds) as hanging:
+        providers = {
+            # Another name for this machine is another vendor.
+            "hangs": account_at(hanging.url.replace("127.0.0.1", "localhost"), timeout="1s"),
+            "answers": account_at(vendor.url),
+        }
+        rules = [{"name": name, "match": f"/{name}", "providers": name} for name in providers]
+        world = LiveWorld(kind, policy_of(*rules, providers=providers))
+        if kind == "wsgi":
+            with ThreadPoolExecutor(1) as pool:
+                held = pool.submit(world.post, "/hangs", data=a_token())
+                hanging.wait_for_requests(1)
+                answered, still_held, ended = world.post("/answers", data=a_token()), not held.done(), held.result()
+        else:
+
+            async def both():
+                held = asyncio.create_task(world.apost(a_token(), "/hangs"))
+                await asyncio.to_thread(hanging.wait_for_requests, 1)
+                answered = await world.apost(a_token(), "/answers")
+                return answered, not held.done(), await held
+
+            answered, still_held, ended = world.run(both())
+        assert (answered.status_code, still_held, ended.status_code) == (200, True, 503)
+        world.close()
 
 
 def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, monkeypatch, gate_asking):
