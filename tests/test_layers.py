@@ -45,6 +45,8 @@ LAYERS = [
     ["policy.models"],
     ["policy.messages"],
     ["policy.matching"],
+    ["policy.accounts"],
+    ["policy.rulebook"],
     ["policy.compile", "policy.lint", "policy.schema"],
     ["policy.load"],
 ]
@@ -55,7 +57,7 @@ PURE = [
     "providers.context", "providers.base", "providers.altcha", "providers.geetest_v4",
     "providers.user", "providers.yunpian", "conditions", "rules", "judge",
     "echo", "vendors", "gate", "endpoints", "policy.document", "policy.models", "policy.messages", "policy.matching",
-    "policy.compile", "policy.lint",
+    "policy.accounts", "policy.rulebook", "policy.compile", "policy.lint",
 ]  # fmt: skip
 FORBIDDEN = {"asyncio", "os", "pathlib", "random", "requests", "secrets", "socket", "subprocess", "threading", "time"}
 #: The gate takes its clocks and its randomness as arguments; these are their defaults, and a pure path's last part.

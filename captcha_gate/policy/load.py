@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from captcha_gate.errors import PolicyError
-from captcha_gate.policy.compile import Compiler
+from captcha_gate.policy.compile import compile_policy
 from captcha_gate.policy.document import Document, KeyPath, Place, Problem, parse_yaml, written_path
 from captcha_gate.policy.interpolation import Unset, interpolate
 from captcha_gate.policy.lint import escapes, warnings
@@ -99,9 +99,10 @@ class _Loading:
         rules = self._document.data.get("rules") if isinstance(self._document.data, dict) else None
         count = len(rules) if isinstance(rules, list) else 0
         where = {number: str(self._place(("rules", number))) for number in range(count)} if self._is_file else {}
-        compiler = Compiler(self._document.data, where)
-        policy = compiler.compile() if self._document.data is not None else None
-        found = [problem for problem in compiler.problems if self._where(problem.path) not in self._unresolved]
+        policy, compiling = (
+            compile_policy(self._document.data, where) if self._document.data is not None else (None, [])
+        )
+        found = [problem for problem in compiling if self._where(problem.path) not in self._unresolved]
         problems = [*self._outermost(found), *found]
         if self._document.data is None and not problems:
             message = "the policy is empty (write version: 1, providers and rules)"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from captcha_gate.policy.document import KeyPath, Problem
 from captcha_gate.policy.models import NOT_YET, RuleModel
 from captcha_gate.providers.registry import known_types
 
-__all__ = ["meant", "no_such_field", "translated", "unknown_type"]
+__all__ = ["meant", "no_such_field", "translated", "unknown_type", "validated"]
+
+M = TypeVar("M", bound=BaseModel)
 
 _A_MAPPING = "expected a mapping"
 _EXPECTED = {
@@ -23,6 +25,15 @@ _EXPECTED = {
     "string_type": "expected text",
     "missing": "is missing (the key has to be there)",
 }
+
+
+def validated(model: type[M], data: Any, path: KeyPath, problems: list[Problem]) -> M | None:
+    """The model of some values; `None` where they do not fit, and `problems` then says why."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems += [translated(item, model, path) for item in error.errors(include_url=False)]
+        return None
 
 
 def translated(error: Any, model: type[BaseModel], path: KeyPath) -> Problem:

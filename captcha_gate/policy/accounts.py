@@ -1,0 +1,57 @@
+"""Compiles the `providers` of a policy, each by the class of its type. Knows no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from captcha_gate.policy.document import KeyPath, Problem
+from captcha_gate.policy.messages import no_such_field, unknown_type, validated
+from captcha_gate.providers.base import ChallengingProvider, Provider
+from captcha_gate.providers.registry import known_types, provider_class
+
+__all__ = ["Account", "read_accounts"]
+
+
+class Account(NamedTuple):
+    """A configured provider, as far as it could be read: its rules can be checked all the same."""
+
+    kind: type[Provider] | None
+    provider: Provider | None
+
+
+def read_accounts(data: Any, problems: list[Problem]) -> dict[str, Account]:
+    """Every provider by its name."""
+    if not isinstance(data, dict):
+        return {}
+    accounts = {name: _read(settings, ("providers", name), problems) for name, settings in data.items()}
+    problems += _same_paths(accounts.items())
+    return accounts
+
+
+def _read(settings: Any, path: KeyPath, problems: list[Problem]) -> Account:
+    if not isinstance(settings, dict):
+        message = f"expected a mapping (write type: and one of {', '.join(known_types())})"
+        problems.append(Problem(path, message))
+        return Account(None, None)
+    type_name = settings.get("type")
+    kind = provider_class(type_name) if isinstance(type_name, str) else None
+    if kind is None:
+        problems.append(Problem((*path, "type"), unknown_type(type_name)))
+        return Account(None, None)
+    provider = validated(kind, settings, path, problems)
+    declared = [field.name for field in kind.client_fields]
+    for renamed in provider.fields if provider else ():
+        if renamed not in declared:
+            problems.append(Problem((*path, "fields", renamed), no_such_field(declared)))
+    return Account(kind, provider)
+
+
+def _same_paths(accounts: Iterable[tuple[str, Account]]) -> Iterable[Problem]:
+    taken: dict[str, str] = {}
+    for name, account in accounts:
+        if isinstance(account.provider, ChallengingProvider) and account.provider.challenge_path:
+            first = taken.setdefault(account.provider.challenge_path, name)
+            if first != name:
+                path = ("providers", name, "challenge_path")
+                yield Problem(path, f"the path is taken by provider {first} (choose another)")

@@ -1,0 +1,168 @@
+"""Compiles the `rules` of a policy, with its defaults and providers. Reads no file and compares no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from captcha_gate.decision import Mode
+from captcha_gate.policy.accounts import Account
+from captcha_gate.policy.document import KeyPath, Problem
+from captcha_gate.policy.matching import MatchCompiler
+from captcha_gate.policy.messages import meant, no_such_field, validated
+from captcha_gate.policy.models import VERIFY_KEYS, DefaultsModel, RuleModel
+from captcha_gate.providers.base import Provider, Reports
+from captcha_gate.rules import Action, Bind, Rule, ScoreDemand
+from captcha_gate.tokens.fields import TokenSettings, Wanted
+
+__all__ = ["RuleCompiler"]
+
+
+class RuleCompiler:
+    """Compiles every rule of one policy.
+
+    Args:
+        accounts: the policy's providers.
+        matching: compiles what rules match.
+        defaults: what rules inherit; `None` where the policy has some that could not be read.
+        mode: the policy's.
+        where: the place of each rule, by its number.
+        problems: where to add what is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, Account],
+        matching: MatchCompiler,
+        defaults: DefaultsModel | None,
+        mode: Mode,
+        where: Mapping[int, str],
+        problems: list[Problem],
+    ) -> None:
+        self._accounts = accounts
+        self._matching = matching
+        self._defaults = defaults
+        self._mode = mode
+        self._where = where
+        self._problems = problems
+
+    def compile(self, data: Any) -> list[Rule]:
+        """The rules that could be read."""
+        rules: list[Rule] = []
+        names: dict[str, int] = {}
+        for number, item in enumerate(data if isinstance(data, list) else ()):
+            model = validated(RuleModel, item, ("rules", number), self._problems)
+            if model is None:
+                continue
+            first = names.setdefault(model.name, number)
+            if first != number:
+                message = f"the name is taken by an earlier rule, {self._where.get(first, f'rules[{first}]')} (choose another)"
+                self._problems.append(Problem(("rules", number, "name"), message))
+            rules.append(self._rule(number, model))
+        return rules
+
+    def _rule(self, number: int, model: RuleModel) -> Rule:
+        path: KeyPath = ("rules", number)
+        rule = Rule(
+            name=model.name,
+            where=self._where.get(number, ""),
+            matcher=self._matching.matcher(model.match, (*path, "match"), model.action),
+            action=model.action,
+            mode=Mode.DISABLED if self._mode is Mode.DISABLED else model.mode or self._mode,
+        )
+        if model.action is Action.VERIFY:
+            return self._verifying(rule, model, path)
+        for key in sorted(model.model_fields_set & VERIFY_KEYS):
+            message = f"a rule with action: {model.action.value} verifies nothing (remove the key)"
+            self._problems.append(Problem((*path, key), message))
+        return rule
+
+    def _verifying(self, rule: Rule, model: RuleModel, path: KeyPath) -> Rule:
+        own = frozenset(model.model_fields_set)
+        inherited = {key: getattr(self._defaults, key) for key in VERIFY_KEYS - own} if self._defaults else {}
+        whole = model.model_copy(update=inherited)
+
+        def place(key: str) -> KeyPath:
+            return (*(path if key in own else ("defaults",)), key)
+
+        providers = self._chosen(whole.providers, path, place("providers"))
+        for key, what in _demands(whole):
+            top, *rest = key.split(".")
+            self._check_demand(what, providers, (*place(top), *rest), "" if top in own else f" of rule {model.name}")
+        token, score, bind = whole.token, whole.score, whole.bind
+        return replace(
+            rule,
+            providers=tuple(providers),
+            wanted=self._wanted(providers, token.fields, place("token")),
+            token=TokenSettings(tuple(token.sources), token.max_body, token.body_timeout),
+            score=ScoreDemand(score.min, score.missing, score.below) if score else None,
+            bind=Bind(bind.action, tuple(bind.hostnames or ()), bind.cdata),
+            max_age=whole.max_age,
+            on_fail=whole.on_fail,
+            on_unavailable=whole.on_unavailable,
+            fallthrough=whole.fallthrough,
+        )
+
+    def _chosen(self, names: list[str] | None, rule: KeyPath, path: KeyPath) -> list[str]:
+        """The providers of a rule; the policy's only one where neither the rule nor the defaults name any."""
+        configured = list(self._accounts)
+        if names is None:
+            return self._only_one(configured, rule)
+        there_are = f"there are: {', '.join(configured)}" if configured else "the policy has none yet"
+        for number, name in enumerate(names):
+            if name not in configured:
+                message = f"no provider has this name{meant(name, configured)} ({there_are})"
+                self._problems.append(Problem((*path, number), message))
+            elif name in names[:number]:
+                self._problems.append(Problem((*path, number), "the provider is named twice (remove one)"))
+        return [name for name in dict.fromkeys(names) if name in configured]
+
+    def _only_one(self, configured: list[str], rule: KeyPath) -> list[str]:
+        if len(configured) == 1:
+            return configured
+        if self._defaults is not None:  # else they may well name some
+            choice = f"name some of: {', '.join(configured)}" if configured else "the policy has none yet"
+            self._problems.append(Problem((*rule, "providers"), f"is missing ({choice})"))
+        return []
+
+    def _check_demand(self, what: Reports, providers: Sequence[str], path: KeyPath, whose: str) -> None:
+        """A rule may not demand what a provider on it cannot report: it would refuse everybody, or check nothing."""
+        for name in providers:
+            kind = self._accounts[name].kind
+            if kind is not None and what not in kind.reports:
+                message = f"provider {name}{whose} reports no {what.value} (remove the key, or choose other providers)"
+                self._problems.append(Problem(path, message))
+
+    def _wanted(self, providers: Sequence[str], renamed: Mapping[str, str], path: KeyPath) -> tuple[Wanted, ...]:
+        kinds = [kind for name in providers if (kind := self._accounts[name].kind) is not None]
+        declared = {field.name for kind in kinds for field in kind.client_fields}
+        for name in renamed if kinds else ():
+            if name not in declared:
+                self._problems.append(Problem((*path, "fields", name), no_such_field(sorted(declared))))
+        single = sum(len(kind.client_fields) == 1 for kind in kinds) == 1
+        return tuple(
+            Wanted.by(name, provider.client_fields, {**provider.fields, **renamed}, sole_single=single)
+            for name, provider in self._configured(providers)
+        )
+
+    def _configured(self, names: Sequence[str]) -> Iterator[tuple[str, Provider]]:
+        for name in names:
+            provider = self._accounts[name].provider
+            if provider is not None:
+                yield name, provider
+
+
+def _demands(rule: RuleModel) -> Iterator[tuple[str, Reports]]:
+    """What a rule asks of a verdict beyond yes, by its key."""
+    if rule.score is not None:
+        yield "score", Reports.SCORE
+    if rule.bind.action is not None:
+        yield "bind.action", Reports.ACTION
+    if rule.bind.hostnames is not None:
+        yield "bind.hostnames", Reports.HOSTNAME
+    if rule.bind.cdata is not None:
+        yield "bind.cdata", Reports.CDATA
+    if rule.max_age is not None:
+        yield "max_age", Reports.TIME
