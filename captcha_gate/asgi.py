@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from captcha_gate.asgi_body import Message, RecordedBody
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
-from captcha_gate.effects import Effect, Fetch, Flow, Once, ReadChunk, StoreOp
+from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.fetch import AsyncFetcher
 from captcha_gate.mounting import PolicySource, mount, takes
@@ -70,10 +71,10 @@ class CaptchaGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         match scope["type"]:
-            case "http" if self._concerns_nobody(scope):
-                if not isinstance(scope.get(SCOPE_KEY), Decision):
-                    scope[SCOPE_KEY] = None
-                await self.app(scope, receive, send)
+            case "http" if not scope.get("root_path") and self._mounted.ignores(
+                scope["method"], scope["path"], scope.get("raw_path") or b""
+            ):
+                await self._pass_by(scope, receive, send)
             case "http" | "websocket":
                 await self._handle(scope, receive, send)
             case "lifespan":
@@ -88,15 +89,6 @@ class CaptchaGate:
         """Close the running loop's connections to vendors. The lifespan does it, where there is one."""
         await self._fetcher.aclose()
 
-    def _concerns_nobody(self, scope: Scope) -> bool:
-        """Whether a look at the path is enough. This is all that most requests of most sites cost."""
-        return (
-            self._mounted.ignores(scope["path"])
-            and not scope.get("root_path")
-            and b"%" not in (scope.get("raw_path") or b"")
-            and scope["method"].isalpha()
-        )
-
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         view = _view(scope, self._mounted.policy.proxies)
         body = RecordedBody(receive)
@@ -108,7 +100,7 @@ class CaptchaGate:
                 return
             decision = await self._run(self._mounted.gate.decide(view), body)
             if decision is None:
-                await self._pass_by(scope, view, receive, send)
+                await self._pass_by(scope, receive, send)
                 return
             self._mounted.report(decision)
             if not decision.forwarded:
@@ -121,9 +113,9 @@ class CaptchaGate:
         finally:
             body.close()
 
-    async def _pass_by(self, scope: Scope, view: RequestView, receive: Receive, send: Send) -> None:
+    async def _pass_by(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No rule concerns the request: the application gets it as it is, and what an outer gate decided."""
-        if view.outer is None:
+        if not isinstance(scope.get(SCOPE_KEY), Decision):
             scope[SCOPE_KEY] = None
         await self.app(scope, receive, send)
 
@@ -144,6 +136,8 @@ class CaptchaGate:
                 case StoreOp():
                     reply = self._mounted.store.perform(effect)
                     return await reply if isawaitable(reply) else reply
+                case Compute(call):
+                    return await asyncio.to_thread(call)
                 case Once():
                     return await self._once.perform(effect, perform)
             raise TypeError(f"nobody performs {type(effect).__name__}")

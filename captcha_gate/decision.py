@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.outcome import Mode, Outcome, Reason
 
-__all__ = ["SCOPE_KEY", "Decision", "Mode", "Proof", "Verdict", "decision_of"]
+__all__ = ["SCOPE_KEY", "Basis", "Decision", "Verdict", "decision_of"]
 
 #: Where the decision stands in the ASGI scope and in the WSGI environ. No header can reach it: those are `HTTP_…`.
 SCOPE_KEY: Final = "captcha_gate"
@@ -19,14 +18,6 @@ SCOPE_KEY: Final = "captcha_gate"
 
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
-
-
-class Mode(StrEnum):
-    """How seriously a policy or a rule is taken."""
-
-    ENFORCE = "enforce"
-    MONITOR = "monitor"  #: decide everything, refuse nothing
-    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +67,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Basis:
     """Which token of which account a decision rests on, so that an inner gate does not ask twice."""
 
-    claim: str
+    claim: str | None  #: `None` where nothing was claimed, for the token did not get that far
     verdict: Verdict
 
 
@@ -119,7 +110,7 @@ class Decision:
     issued_at: datetime | None = None
     mode: Mode = Mode.ENFORCE
     detail: Mapping[str, Any] = field(default_factory=_nothing)
-    proof: Proof | None = field(default=None, repr=False, compare=False)
+    basis: Basis | None = field(default=None, repr=False, compare=False)
 
     @property
     def forwarded(self) -> bool:
@@ -133,7 +124,7 @@ class Decision:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a log: no token field and no secret is among them."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "proof"}
+        plain = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "basis"}
         plain.update(outcome=self.outcome.value, reason=self.reason.value, mode=self.mode.value)
         plain.update(detail=dict(self.detail), issued_at=self.issued_at.isoformat() if self.issued_at else None)
         return plain

@@ -77,7 +77,8 @@ class SyncOnce:
             try:
                 future.set_result(run(effect.flow(), perform))
             except BaseException as error:
-                future.set_exception(error)
+                # What ends this thread must not end those that only wait for it.
+                future.set_exception(error if isinstance(error, Exception) else RuntimeError("the asking thread ended"))
                 raise
             finally:
                 self._kept[effect.key] = (self._clock() + (effect.ttl if not future.exception() else 0), future)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Claim", "Effect", "Fetch", "Flow", "Increment", "Once", "ReadChunk", "Release", "StoreOp"]
+__all__ = ["Claim", "Compute", "Effect", "Fetch", "Flow", "Increment", "Once", "ReadChunk", "Release", "StoreOp"]
 
 T = TypeVar("T")
 
@@ -49,6 +49,13 @@ class ReadChunk(Effect[bytes]):
     """Read more of the body. Reply: some bytes, or `b""` at its end. Raises `ClientGone`, `UnreadableRequest`."""
 
     timeout: float  #: seconds that all reading of this body together may take, where the server leaves that to us
+
+
+@dataclass(frozen=True, slots=True)
+class Compute(Effect[T]):
+    """Call something that computes for milliseconds: an event loop hands it to a thread. Reply: what it returns."""
+
+    call: Callable[[], T] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from captcha_gate.decision import Mode
-    from captcha_gate.outcome import Reason
+    from captcha_gate.outcome import Mode, Reason
 
 __all__ = [
     "BadReply",

@@ -22,7 +22,7 @@ from captcha_gate.deadline import AsyncDeadlineBackend, SyncDeadlineBackend
 from captcha_gate.effects import Fetch
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.wire import FAILURES, acontent, all_busy, content, core_request, failure, prepare
+from captcha_gate.wire import FAILURES, ReplyBody, all_busy, aread_reply, core_request, failure, prepare, read_reply
 
 __all__ = ["AsyncFetcher", "SyncFetcher"]
 
@@ -56,6 +56,8 @@ class SyncFetcher:
     """
 
     def __init__(self, client: httpx.Client | None = None) -> None:
+        if isinstance(client, httpx.AsyncClient):
+            raise TypeError("a WSGI gate asks with an httpx.Client; this is an AsyncClient")
         self._client = client
         self._tls = _certificates()
         self._lock = threading.Lock()
@@ -69,7 +71,7 @@ class SyncFetcher:
         """
         prepare(fetch)
         try:
-            return self._through_client(fetch.request) if self._client else self._through_pool(fetch)
+            return _through_client(self._client, fetch.request) if self._client else self._through_pool(fetch)
         except FAILURES as error:
             raise failure(error) from None
 
@@ -88,18 +90,9 @@ class SyncFetcher:
         try:
             response = pool.connections.handle_request(core_request(fetch.request))
             with closing(response):
-                body = content(response.status, response.headers, response.iter_stream())
-                return httpx.Response(response.status, content=body)
+                return read_reply(ReplyBody(response.status, response.headers), response.iter_stream())
         finally:
             slots.release()
-
-    def _through_client(self, request: httpx.Request) -> httpx.Response:
-        if self._client is None:
-            raise TypeError("no client")
-        response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        with closing(response):
-            body = content(response.status_code, response.headers.raw, response.iter_bytes())
-            return httpx.Response(response.status_code, content=body)
 
     def _own_pool(self) -> _SyncPool:
         with self._lock:
@@ -117,6 +110,8 @@ class AsyncFetcher:
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
+        if isinstance(client, httpx.Client):
+            raise TypeError("an ASGI gate asks with an httpx.AsyncClient; this is a Client")
         self._client = client
         self._tls = _certificates()
         self._pools: dict[asyncio.AbstractEventLoop, _AsyncPool] = {}
@@ -152,7 +147,7 @@ class AsyncFetcher:
     async def _call(self, fetch: Fetch) -> httpx.Response:
         prepare(fetch)
         try:
-            return await (self._through_client(fetch.request) if self._client else self._through_pool(fetch))
+            return await (_athrough_client(self._client, fetch.request) if self._client else self._through_pool(fetch))
         except FAILURES as error:
             raise failure(error) from None
 
@@ -167,18 +162,9 @@ class AsyncFetcher:
         try:
             response = await pool.connections.handle_async_request(core_request(fetch.request))
             async with aclosing(response):
-                body = await acontent(response.status, response.headers, response.aiter_stream())
-                return httpx.Response(response.status, content=body)
+                return await aread_reply(ReplyBody(response.status, response.headers), response.aiter_stream())
         finally:
             slots.release()
-
-    async def _through_client(self, request: httpx.Request) -> httpx.Response:
-        if self._client is None:
-            raise TypeError("no client")
-        response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        async with aclosing(response):
-            body = await acontent(response.status_code, response.headers.raw, response.aiter_bytes())
-            return httpx.Response(response.status_code, content=body)
 
     def _own_pool(self) -> _AsyncPool:
         loop = asyncio.get_running_loop()
@@ -194,6 +180,18 @@ class AsyncFetcher:
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # read it, also where nobody waits any more
+
+
+def _through_client(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    response = client.send(request, stream=True, auth=None, follow_redirects=False)
+    with closing(response):
+        return read_reply(ReplyBody(response.status_code, response.headers.raw), response.iter_bytes())
+
+
+async def _athrough_client(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    async with aclosing(response):
+        return await aread_reply(ReplyBody(response.status_code, response.headers.raw), response.aiter_bytes())
 
 
 def _certificates() -> ssl.SSLContext:

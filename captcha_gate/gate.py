@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from captcha_gate.decision import Decision, Mode, Proof, Verdict
+from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
 from captcha_gate.effects import Claim, Flow, Increment, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
 from captcha_gate.judge import annotates, judge
-from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.outcome import Mode, Outcome, Reason
 from captcha_gate.providers.context import Context
 from captcha_gate.rules import Action, Policy, Rule
 from captcha_gate.tokens.find import Token, find_token
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
 
 __all__ = ["Gate"]
+
+#: Frames of a bug's traceback that are named, the innermost first.
+_FRAMES: Final = 5
 
 
 class Gate:
@@ -95,12 +99,14 @@ class Gate:
             lacking = f"{provider.type} needs a store that all processes share, and this server runs several"
             return _concluded(rule, token.provider, Verdict.misconfigured(lacking, Reason.INTERNAL_ERROR))
         context = self.context(view)
-        proof = yield from self._proof(provider, token, context, view)
-        verdict = judge(rule, proof.verdict, context.now)
-        opens = verdict.outcome is Outcome.UNAVAILABLE and (yield from self._may_open(rule, provider, context))
-        if verdict.outcome is Outcome.UNAVAILABLE and not opens:
-            yield from Release(proof.claim)
-        return _concluded(rule, token.provider, verdict, opens=opens, proof=proof)
+        basis = yield from self._basis(provider, token, context, view)
+        verdict = judge(rule, basis.verdict, context.now)
+        opens = False
+        if verdict.outcome is Outcome.UNAVAILABLE:
+            opens = yield from self._may_open(rule, provider, context)
+            if not opens and basis.claim is not None:
+                yield from Release(basis.claim)
+        return _concluded(rule, token.provider, verdict, opens=opens, basis=basis)
 
     # README: end
 
@@ -108,24 +114,24 @@ class Gate:
         """What a provider may know of the request and of the world."""
         return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
 
-    def _proof(self, provider: Provider, token: Token, context: Context, view: RequestView) -> Flow[Proof]:
+    def _basis(self, provider: Provider, token: Token, context: Context, view: RequestView) -> Flow[Basis]:
         """The provider's verdict of a token that nobody used before, and the claim that says so."""
         verdict = None
         if provider.local:
             # A forged proof may name any nonce: only a signed one is taken as used.
             verdict = yield from self.vendors.ask(provider, token.fields, context)
             if verdict.outcome is not Outcome.PASSED:
-                return Proof("", verdict)
+                return Basis(None, verdict)
         used = provider.claimed(token.fields, context)
-        claim = "claim:" + hashlib.sha256(f"{provider.scope}\0{used.value}".encode()).hexdigest()
-        outer = view.outer.proof if view.outer else None
+        claim = "claim:" + hashlib.sha256(f"{provider.account_id}\0{used.value}".encode()).hexdigest()
+        outer = view.outer.basis if view.outer else None
         if outer is not None and outer.claim == claim:
             return outer
         if not (yield from Claim(claim, used.ttl)):
-            return Proof(claim, Verdict.failed(Reason.REPLAYED, "used before"))
+            return Basis(claim, Verdict.failed(Reason.REPLAYED, "used before"))
         if verdict is None:
             verdict = yield from self.vendors.ask(provider, token.fields, context)
-        return Proof(claim, without_token(verdict, token.fields))
+        return Basis(claim, without_token(verdict, token.fields))
 
     def _may_open(self, rule: Rule, provider: Provider, context: Context) -> Flow[bool]:
         """Whether an outage lets a request through: by the rule's word, on proof, and not too often."""
@@ -138,7 +144,7 @@ class Gate:
 
 
 def _concluded(
-    rule: Rule, provider: str | None, verdict: Verdict, *, opens: bool = False, proof: Proof | None = None
+    rule: Rule, provider: str | None, verdict: Verdict, *, opens: bool = False, basis: Basis | None = None
 ) -> Decision:
     """The decision that a verdict leads to under a rule."""
     passed = verdict.outcome is Outcome.PASSED
@@ -158,7 +164,7 @@ def _concluded(
         issued_at=verdict.issued_at,
         mode=rule.mode,
         detail=verdict.detail,
-        proof=proof,
+        basis=basis,
     )
 
 
@@ -185,8 +191,7 @@ def _unreadable(mode: Mode, error: UnreadableRequest, rule: Rule | None = None) 
 
 def _place(error: Exception) -> str:
     """The kind of a bug and where it is; not its message, which may quote the request."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
-    return f"{type(error).__name__} at {place}"
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return f"{type(error).__name__} at " + " < ".join(
+        f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames)
+    )

@@ -30,9 +30,12 @@ class Mounted:
     endpoints: Endpoints
     report: Reporter
 
-    def ignores(self, path: str) -> bool:
-        """Whether neither a rule nor an endpoint can concern a path, whatever else the request holds."""
-        return self.policy.ignores(path) and not self.endpoints.has(path)
+    def ignores(self, method: str, path: str, raw_path: bytes = b"") -> bool:
+        """Whether neither a rule nor an endpoint can concern a request without a mount point.
+
+        A look at the path is enough, and all that most requests of most sites cost.
+        """
+        return self.policy.ignores(path) and method.isalpha() and b"%" not in raw_path and not self.endpoints.has(path)
 
 
 def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecision | None) -> Mounted:
@@ -41,6 +44,7 @@ def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecisi
     Raises:
         PolicyError: the policy does not load, or cannot be kept by this store.
     """
+    _refuse_coroutine(on_decision)
     if not isinstance(policy, Policy):
         # Imported here: whoever hands over a loaded policy need not pay for pydantic.
         from captcha_gate.policy.load import load_policy  # noqa: PLC0415
@@ -50,8 +54,19 @@ def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecisi
     for warning in policy.warnings:
         LOGGER.warning("%s", warning)
     _check_store(policy, opened)
+    _ = policy.index  # made now, not by the first request
     gate = Gate(policy, shared_store=opened.shared)
     return Mounted(gate, policy, opened, Endpoints(policy), Reporter(on_decision))
+
+
+def _refuse_coroutine(on_decision: OnDecision | None) -> None:
+    """Refuse a hook that would never run: it is called, not awaited.
+
+    Raises:
+        TypeError: it is a coroutine function.
+    """
+    if inspect.iscoroutinefunction(on_decision):
+        raise TypeError("on_decision is called, not awaited: give a plain function")
 
 
 def takes(app: Any) -> str | None:

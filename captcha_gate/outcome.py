@@ -7,7 +7,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["REASONS", "Outcome", "Reason", "status_of"]
+__all__ = ["REASONS", "Mode", "Outcome", "Reason", "status_of"]
+
+
+class Mode(StrEnum):
+    """How seriously a policy or a rule is taken."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"  #: decide everything, refuse nothing
+    DISABLED = "disabled"
 
 
 class Outcome(StrEnum):

@@ -6,7 +6,7 @@ Knows segments, not requests: `*` and `{name}` are one segment, `**` is any numb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -126,6 +126,21 @@ class _Node:
         self.ends: list[int] = []  # patterns that end here
         self.deep: list[int] = []  # patterns with a `**` here: anything may follow
 
+    def children(self, segment: str) -> list[_Node]:
+        """The nodes that a segment of a pattern may lead to."""
+        if segment == ONE:
+            return [*self.literal.values(), *([self.one] if self.one else [])]
+        return [child for child in (self.literal.get(segment), self.one) if child is not None]
+
+    def below(self) -> Iterator[int]:
+        """The numbers of all patterns that end here or further down."""
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield from node.deep
+            yield from node.ends
+            waiting += node.children(ONE)
+
 
 class PathIndex:
     """Which of many patterns a path can concern: a trie of segments, so that their number does not matter.
@@ -158,6 +173,22 @@ class PathIndex:
             found += node.deep
             found += node.ends
         return sorted(set(found)) if len(found) > 1 else found
+
+    def overlapping(self, pattern: PathPattern) -> set[int]:
+        """The numbers of all patterns that may share a path with this one, and of those without a pattern."""
+        found = set(self._always)
+        nodes = [self._root]
+        for segment in pattern.segments:
+            for node in nodes:
+                found.update(node.deep)
+            if segment == MANY:
+                for node in nodes:
+                    found.update(node.below())
+                return found
+            nodes = [child for node in nodes for child in node.children(segment)]
+        for node in nodes:
+            found.update(node.deep, node.ends)
+        return found
 
     def _insert(self, number: int, segments: tuple[str, ...]) -> None:
         node = self._root

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from captcha_gate.decision import Decision, Mode
-from captcha_gate.outcome import Outcome
+from captcha_gate.decision import Decision
+from captcha_gate.outcome import Mode, Outcome
 
 __all__ = ["LOGGER", "OnDecision", "Reporter"]
 
+#: Without a NullHandler on purpose: where nobody configured logging, Python prints warnings to stderr, and an operator
+#: who configured nothing is the one who most needs to read them.
 LOGGER: Final = logging.getLogger("captcha_gate")
-LOGGER.addHandler(logging.NullHandler())
 
 OnDecision = Callable[[Decision], object]
 

@@ -9,9 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from captcha_gate.conditions import Matcher, Methods, Path
-from captcha_gate.decision import Mode
 from captcha_gate.errors import UnreadableRequest
-from captcha_gate.outcome import Reason
+from captcha_gate.outcome import Mode, Reason
 from captcha_gate.paths import is_ordinary, trimmed
 from captcha_gate.patterns import PathIndex
 from captcha_gate.request import Proxies, Reading, RequestView
@@ -171,7 +170,7 @@ class Policy:
 
     def first_rule(self, view: RequestView, reading: Reading) -> Rule | None:
         """The first rule that matches one reading; the default where none does."""
-        for number in self._index.candidates(reading.path):
+        for number in self.index.candidates(reading.path):
             rule = self.rules[number]
             if rule.matcher.holds(view, reading):
                 return rule
@@ -182,7 +181,7 @@ class Policy:
 
         Said of ordinary paths only; the others take the long way. This is all that most requests cost.
         """
-        return self.default is None and is_ordinary(path) and not self._index.candidates(trimmed(path))
+        return self.default is None and is_ordinary(path) and not self.index.candidates(trimmed(path))
 
     @cached_property
     def strictest_mode(self) -> Mode:
@@ -198,7 +197,8 @@ class Policy:
         return {rule.name: rule for rule in self.rules}
 
     @cached_property
-    def _index(self) -> PathIndex:
+    def index(self) -> PathIndex:
+        """Which rules a path can concern. Made when it is first used; adapters use it when they are made."""
         patterns = []
         always = []
         for number, rule in enumerate(self.rules):

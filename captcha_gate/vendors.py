@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from captcha_gate.decision import Verdict
-from captcha_gate.effects import Fetch, Flow, Once
+from captcha_gate.effects import Compute, Fetch, Flow, Once
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
 
@@ -55,7 +55,7 @@ class Vendors:
         """
         if provider.local or self._answered_lately(provider):
             return False
-        probe = Once(("probe", provider.scope), PROBE_KEPT, lambda: self._probe(provider, context))
+        probe = Once(("probe", provider.account_id), PROBE_KEPT, lambda: self._probe(provider, context))
         down = yield from probe
         return down and not self._answered_lately(provider)
 
@@ -70,7 +70,7 @@ class Vendors:
             pass  # well-formed or not: whether it counts as an answer was noted when it came
         return not self._answered_lately(provider)
 
-    def issue(self, provider: Provider, challenge: Generator[httpx.Request, httpx.Response, T]) -> Flow[T]:
+    def issue(self, provider: Provider, challenge: Generator[httpx.Request | Compute[Any], Any, T]) -> Flow[T]:
         """What a provider's challenge flow makes.
 
         Raises:
@@ -80,19 +80,22 @@ class Vendors:
         return (yield from self._exchange(provider, challenge, self._monotonic() + provider.timeout))
 
     def _exchange(
-        self, provider: Provider, flow: Generator[httpx.Request, httpx.Response, T], deadline: float
+        self, provider: Provider, flow: Generator[httpx.Request | Compute[Any], Any, T], deadline: float
     ) -> Flow[T]:
         """Send what the provider's flow asks to send, until it returns its conclusion."""
         try:
             request = next(flow)
             while True:
+                if isinstance(request, Compute):
+                    request = flow.send((yield from request))
+                    continue
                 try:
                     response = yield from self._fetch(request, deadline)
                 except FetchError as error:
                     request = flow.throw(error)
                 else:
                     if provider.answers(response):
-                        self._answered[provider.scope] = self._monotonic()
+                        self._answered[provider.account_id] = self._monotonic()
                     request = flow.send(response)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
@@ -115,5 +118,5 @@ class Vendors:
         return left
 
     def _answered_lately(self, provider: Provider) -> bool:
-        at = self._answered.get(provider.scope)
+        at = self._answered.get(provider.account_id)
         return at is not None and self._monotonic() - at < PROBE_KEPT

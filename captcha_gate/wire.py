@@ -18,7 +18,7 @@ from captcha_gate.effects import Fetch
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
 
-__all__ = ["FAILURES", "acontent", "all_busy", "content", "core_request", "failure", "prepare"]
+__all__ = ["FAILURES", "ReplyBody", "all_busy", "aread_reply", "core_request", "failure", "prepare", "read_reply"]
 
 #: Bytes of a reply that are read. The longest documented one has about two thousand.
 MAX_REPLY: Final = 64 * 1024
@@ -55,49 +55,68 @@ def core_request(request: httpx.Request) -> httpcore.Request:
     )
 
 
-def content(status: int, headers: list[tuple[bytes, bytes]], chunks: Iterator[bytes]) -> bytes:
-    """A reply's body; of any status but 200 nothing where it cannot be read.
+class ReplyBody:
+    """What is read of a reply, piece by piece. Of any status but 200 nothing has to be readable.
 
     Such a status is an answer by itself: a redirect or a 403 whose body is compressed, too long or cut off is no
     outage, and opens no gate.
     """
-    body = bytearray()
-    try:
-        _refuse_encoded(headers)
-        for chunk in chunks:
-            body += chunk
-            _refuse_too_long(body)
-    except (FetchError, *FAILURES):
-        if status == 200:
-            raise
-        return b""
-    return bytes(body)
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self._status = status
+        self._body = bytearray()
+        self._refused = _compressed(headers)
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a piece. False: enough has been read."""
+        if self._refused is None:
+            self._body += chunk
+            if len(self._body) > MAX_REPLY:
+                self._refused = FetchError(Reason.BAD_REPLY, f"the reply is longer than {MAX_REPLY} bytes")
+        return self._refused is None
+
+    def response(self, broken: Exception | None = None) -> httpx.Response:
+        """The reply as far as providers may read it.
+
+        Args:
+            broken: what ended the reading too early.
+
+        Raises:
+            FetchError: it cannot be used.
+        """
+        refused = self._refused or (failure(broken) if broken else None)
+        if refused is not None and self._status == 200:
+            raise refused
+        return httpx.Response(self._status, content=b"" if refused else bytes(self._body))
 
 
-async def acontent(status: int, headers: list[tuple[bytes, bytes]], chunks: AsyncIterator[bytes]) -> bytes:
-    """As `content`."""
-    body = bytearray()
-    try:
-        _refuse_encoded(headers)
-        async for chunk in chunks:
-            body += chunk
-            _refuse_too_long(body)
-    except (FetchError, *FAILURES):
-        if status == 200:
-            raise
-        return b""
-    return bytes(body)
-
-
-def _refuse_too_long(body: bytearray) -> None:
-    if len(body) > MAX_REPLY:
-        raise FetchError(Reason.BAD_REPLY, f"the reply is longer than {MAX_REPLY} bytes")
-
-
-def _refuse_encoded(headers: list[tuple[bytes, bytes]]) -> None:
+def _compressed(headers: list[tuple[bytes, bytes]]) -> FetchError | None:
     """Nothing is ever decompressed: a small reply could be a large one."""
     if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in headers):
-        raise FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")
+        return FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")
+    return None
+
+
+def read_reply(body: ReplyBody, chunks: Iterator[bytes]) -> httpx.Response:
+    """Read a reply in a thread."""
+    try:
+        for chunk in chunks:
+            if not body.feed(chunk):
+                break
+    except FAILURES as error:
+        return body.response(error)
+    return body.response()
+
+
+async def aread_reply(body: ReplyBody, chunks: AsyncIterator[bytes]) -> httpx.Response:
+    """Read a reply on an event loop."""
+    try:
+        async for chunk in chunks:
+            if not body.feed(chunk):
+                break
+    except FAILURES as error:
+        return body.response(error)
+    return body.response()
 
 
 def all_busy() -> FetchError:

@@ -11,7 +11,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
-from captcha_gate.effects import Effect, Fetch, Flow, Once, ReadChunk, StoreOp
+from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone
 from captcha_gate.fetch import SyncFetcher
 from captcha_gate.mounting import PolicySource, mount, takes
@@ -68,6 +68,8 @@ class CaptchaGate:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
+        if self._mounted.ignores(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")):
+            return self._pass_by(environ, start_response)
         view = _view(environ, self._mounted.policy.proxies)
         endpoint = self._mounted.endpoints.find(view)
         body = RecordedInput(environ)
@@ -80,16 +82,16 @@ class CaptchaGate:
             body.close()
             return _send(plain_reply(400, "The request ended early."), view, start_response)
         if decision is None:
-            return self._pass_by(environ, view, start_response)
+            return self._pass_by(environ, start_response)
         self._mounted.report(decision)
         if not decision.forwarded:
             body.close()
             return _send(refusal(decision, self._mounted.policy, view), view, start_response)
         return self._forward(environ, decision, body, start_response)
 
-    def _pass_by(self, environ: Environ, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
+    def _pass_by(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """No rule concerns the request: the application gets it as it is, and what an outer gate decided."""
-        if view.outer is None:
+        if not isinstance(environ.get(SCOPE_KEY), Decision):
             environ[SCOPE_KEY] = None
         return self.app(environ, start_response)
 
@@ -124,6 +126,8 @@ class CaptchaGate:
                     if isawaitable(reply):
                         raise TypeError("this store is asynchronous: WSGI needs one that answers at once")
                     return reply
+                case Compute(call):
+                    return call()
                 case Once():
                     return self._once.perform(effect, perform)
             raise TypeError(f"nobody performs {type(effect).__name__}")

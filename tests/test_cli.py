@@ -118,6 +118,7 @@ def test_explain_walks_the_rules_and_says_what_each_failure_would_do(capsys, pol
         (["PO ST", "/login"], "bad_method"),
         (["POST", "https://example.com/login?next=/"], "decides: login"),
         (["WEBSOCKET", "/login"], "decides: login"),
+        (["GET", "/captcha-gate/pow/challenge"], "answered by the gate itself"),
     ],
 )
 def test_explain_knows_what_a_request_can_be_taken_for(capsys, policy, arguments, said):

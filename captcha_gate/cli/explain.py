@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from captcha_gate.decision import Mode
+from captcha_gate.endpoints import Endpoints
 from captcha_gate.errors import UnreadableRequest
-from captcha_gate.outcome import Outcome, Reason, status_of
+from captcha_gate.outcome import Mode, Outcome, Reason, status_of
 from captcha_gate.policy.load import load_policy
 from captcha_gate.request import Reading, RequestView
 from captcha_gate.rules import Action, OnFail, Policy, Rule
@@ -40,6 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     view = _view(arguments, policy, headers)
     print(f"{view.method} {arguments.url}  client {view.client_ip or 'unknown'}")
+    issuing = Endpoints(policy).find(view)
+    if issuing is not None:
+        print(f"answered by the gate itself, before any rule: a challenge of type {issuing.type}")
+        return 0
     try:
         readings = view.readings
         decides = policy.match(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from captcha_gate.policy.document import KeyPath, Problem
@@ -41,13 +41,13 @@ def _read(settings: Any, path: KeyPath, problems: list[Problem]) -> Account:
         return Account(None, None)
     provider = validated(kind, settings, path, problems)
     declared = [field.name for field in kind.client_fields]
-    for renamed in provider.fields if provider else ():
-        if renamed not in declared:
-            problems.append(Problem((*path, "fields", renamed), no_such_field(declared)))
+    renamed = provider.fields if provider else ()
+    wrong = [name for name in renamed if name not in declared]
+    problems += [Problem((*path, "fields", name), no_such_field(declared)) for name in wrong]
     return Account(kind, provider)
 
 
-def _same_paths(accounts: Iterable[tuple[str, Account]]) -> Iterable[Problem]:
+def _same_paths(accounts: Iterable[tuple[str, Account]]) -> Iterator[Problem]:
     taken: dict[str, str] = {}
     for name, account in accounts:
         if isinstance(account.provider, ChallengingProvider) and account.provider.challenge_path:

@@ -58,7 +58,7 @@ def _value(match: re.Match[str], environment: Mapping[str, str]) -> str:
     if operator == ":?" and not value:
         raise Unset(f"the variable {name} is not set: {rest}", is_variable=True)
     if value is None:
-        raise Unset(f"the variable {name} is not set (set it, or write ${{{name}:-default}})", is_variable=True)
+        raise Unset(f"the variable {name} is not set (set it before starting)", is_variable=True)
     return value
 
 

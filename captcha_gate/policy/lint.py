@@ -28,11 +28,12 @@ def warnings(policy: Policy) -> Iterator[str]:
 
 def escapes(policy: Policy) -> Iterator[Problem]:
     """The rules that a client can leave by leaving a condition out, towards a weaker rule or none."""
+    index = _index(policy.rules)
     for number, rule in enumerate(policy.rules):
         if rule.action is not Action.VERIFY or rule.fallthrough or rule.strength is Strength.NOTHING:
             continue
         chosen = [condition for condition in rule.matcher.conditions if condition.client_chosen]
-        if chosen and not _is_caught(policy, number):
+        if chosen and not _is_caught(policy, number, index):
             keys = " or ".join(dict.fromkeys(key for condition in chosen for key in _chosen_keys(condition)))
             message = (
                 f"a client that changes its {keys} leaves this rule, for a weaker one or for none "
@@ -50,11 +51,14 @@ def _chosen_keys(condition: Condition) -> Iterator[str]:
             yield from _chosen_keys(inner)
 
 
-def _is_caught(policy: Policy, number: int) -> bool:
+def _is_caught(policy: Policy, number: int, index: PathIndex) -> bool:
     """Whether whoever leaves a rule provably meets another one that is as strong."""
     left = policy.rules[number]
     remaining = Matcher(tuple(c for c in left.matcher.conditions if not c.client_chosen))
-    for rule in policy.rules[number + 1 :]:
+    patterns = _patterns(left)
+    # Only what may share a path can catch, or let go: ten thousand rules are not compared with each other.
+    near = set().union(*map(index.overlapping, patterns)) if patterns else set(range(len(policy.rules)))
+    for rule in (policy.rules[later] for later in sorted(near) if later > number):
         if _disjoint(rule.matcher, remaining):
             continue
         if rule.strength < left.strength:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema
 
-from captcha_gate.decision import Mode
+from captcha_gate.outcome import Mode
 from captcha_gate.patterns import PathPattern
 from captcha_gate.rules import Action, OnFail, OnUnavailable
 from captcha_gate.scalars import CidrText, Duration, Flag, Name, Score, Size, Text, UrlPath, problem, rate
@@ -32,6 +33,13 @@ NOT_YET: Final = frozenset(
     }
 )
 
+#: RFC 9110, PATCH, WebDAV and what servers and caches are known to take; WEBSOCKET and the two words are ours.
+_KNOWN_METHODS: Final = (
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "PURGE", "SEARCH"),
+    *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "MERGE", "CHECKIN", "CHECKOUT"),
+    *("LINK", "UNLINK", "BIND", "UNBIND", "REBIND", "ACL", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "WEBSOCKET"),
+    *("ANY", "UNSAFE"),
+)
 _METHOD: Final = re.compile(r"[A-Za-z!#$%&'*+.^_`|~0-9\-]+")
 _HOST: Final = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+\-]+/(?:[a-z0-9!#$&^_.+\-]+|\*)")
@@ -86,6 +94,16 @@ def _regex(value: Any) -> re.Pattern[str]:
         raise problem(f"not a regular expression{where} (for '*', '**' and '{{id}}', write path instead)") from None
 
 
+def _method(value: Any) -> str:
+    if not isinstance(value, str) or not _METHOD.fullmatch(value):
+        raise problem("expected a method, any or unsafe")
+    close = difflib.get_close_matches(value.upper(), _KNOWN_METHODS, n=1, cutoff=0.7)
+    if close and value.upper() not in _KNOWN_METHODS:
+        # A misspelt method would leave its rule without a word.
+        raise problem(f"no method has this name (did you mean {close[0]}?)")
+    return value
+
+
 def _matching(expression: re.Pattern[str], expected: str, *, fold: bool = True) -> BeforeValidator:
     def check(value: Any) -> str:
         text = value.lower() if fold and isinstance(value, str) else value
@@ -125,7 +143,7 @@ _Paths = Annotated[
 ]
 _Regexes = Annotated[list[Annotated[re.Pattern[str], BeforeValidator(_regex)]], _Some, _some(_STRING)]
 _Methods = Annotated[
-    list[Annotated[str, _matching(_METHOD, "a method, any or unsafe", fold=False)]],
+    list[Annotated[str, BeforeValidator(_method)]],
     BeforeValidator(_methods),
     _some(_STRING),
 ]

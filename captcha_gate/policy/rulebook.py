@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from captcha_gate.decision import Mode
+from captcha_gate.outcome import Mode
 from captcha_gate.policy.accounts import Account
 from captcha_gate.policy.document import KeyPath, Problem
 from captcha_gate.policy.matching import MatchCompiler
@@ -58,7 +58,8 @@ class RuleCompiler:
                 continue
             first = names.setdefault(model.name, number)
             if first != number:
-                message = f"the name is taken by an earlier rule, {self._where.get(first, f'rules[{first}]')} (choose another)"
+                earlier = self._where.get(first, f"rules[{first}]")
+                message = f"the name is taken by an earlier rule, {earlier} (choose another)"
                 self._problems.append(Problem(("rules", number, "name"), message))
             rules.append(self._rule(number, model))
         return rules

@@ -12,11 +12,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 import altcha
 
 from captcha_gate.decision import Verdict
+from captcha_gate.effects import Compute
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import ChallengeFlow, ChallengingProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
@@ -76,9 +78,9 @@ class Altcha(ChallengingProvider):
 
     def challenge(self, context: Context) -> ChallengeFlow:
         """A challenge as the ALTCHA widgets take it: `{"parameters": {…}, "signature": "…"}`."""
-        yield from ()
         secret, key_secret = self._keys()
-        challenge = altcha.create_challenge(
+        create = partial(
+            altcha.create_challenge,
             self.algorithm,
             self.cost,
             counter=int(context.token_hex(12), 16) % MAX_COUNTER,
@@ -86,6 +88,8 @@ class Altcha(ChallengingProvider):
             hmac_secret=secret,
             hmac_key_secret=key_secret,
         )
+        # To know the key behind the counter, it is derived once: as much work as one try of a solver's.
+        challenge: altcha.Challenge = yield Compute(create)
         return challenge.to_dict()
 
     def _keys(self) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeAlias
@@ -20,8 +20,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from captcha_gate.decision import Verdict
+from captcha_gate.effects import Compute
 from captcha_gate.errors import BadReply
-from captcha_gate.outcome import Reason
+from captcha_gate.outcome import Outcome, Reason
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import BaseUrl, Duration, Name, Text, UrlPath
 from captcha_gate.tokens.fields import ClientField
@@ -36,12 +37,14 @@ __all__ = [
     "Reports",
     "VerifyFlow",
     "json_object",
+    "judged",
     "refusal_by_status",
     "text_of",
 ]
 
 VerifyFlow: TypeAlias = Generator[httpx.Request, httpx.Response, Verdict]
-ChallengeFlow: TypeAlias = Generator[httpx.Request, httpx.Response, Mapping[str, Any]]
+#: May also yield `Compute`, for work that an event loop should not wait for.
+ChallengeFlow: TypeAlias = Generator[httpx.Request | Compute[Any], Any, Mapping[str, Any]]
 
 
 class Reports(StrEnum):
@@ -117,7 +120,7 @@ class Provider(BaseModel, ABC):
         return None
 
     @cached_property
-    def scope(self) -> str:
+    def account_id(self) -> str:
         """A name for the account that two configured providers share exactly if their tokens are one another's."""
         return hashlib.sha256(f"{self.type}\0{self.account()}".encode()).hexdigest()[:32]
 
@@ -162,6 +165,31 @@ def refusal_by_status(response: httpx.Response) -> Verdict | None:
     if 300 <= status < 400 or status < 200:
         return Verdict.unavailable(Reason.BAD_REPLY, f"{told}: redirects are not followed")
     return None
+
+
+def judged(response: httpx.Response, verdict_of: Callable[[Mapping[str, Any]], Verdict]) -> Verdict:
+    """The verdict of a reply that is a JSON object with HTTP 200: its status first, then its words.
+
+    Args:
+        response: the vendor's.
+        verdict_of: judges the object. What it passes counts only with HTTP 200.
+
+    Raises:
+        BadReply: the reply is not what the vendor's documents describe.
+    """
+    refused = refusal_by_status(response)
+    if refused is not None:
+        return refused
+    try:
+        verdict = verdict_of(json_object(response))
+    except BadReply:
+        if response.status_code == 200:
+            raise
+        # A 4xx that is not the vendor's own JSON: a wrong base_url, or something in between that refuses us.
+        return Verdict.misconfigured(f"HTTP {response.status_code}")
+    if verdict.outcome is Outcome.PASSED and response.status_code != 200:
+        raise BadReply(f"HTTP {response.status_code}: a pass with the wrong status")
+    return verdict
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:

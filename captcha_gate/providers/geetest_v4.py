@@ -16,7 +16,7 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, json_object, refusal_by_status, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import BaseUrl, Secret, Text
 from captcha_gate.tokens.fields import ClientField
@@ -73,7 +73,7 @@ class GeetestV4(RemoteProvider):
 
     def verify(self, fields: Mapping[str, str], context: Context) -> VerifyFlow:
         response = yield self._request(fields)
-        return refusal_by_status(response) or _verdict(response)
+        return judged(response, _verdict)
 
     def _request(self, fields: Mapping[str, str]) -> httpx.Request:
         key = self.captcha_key.get_secret_value().encode()
@@ -91,18 +91,11 @@ class GeetestV4(RemoteProvider):
         )
 
 
-def _verdict(response: httpx.Response) -> Verdict:
-    try:
-        reply = json_object(response)
-    except BadReply:
-        if response.status_code == 200:
-            raise
-        # A 4xx that is not GeeTest's own JSON: a wrong base_url, or something in between that refuses us.
-        return Verdict.misconfigured(f"HTTP {response.status_code}")
+def _verdict(reply: Mapping[str, Any]) -> Verdict:
     if reply.get("status", "success") == "error":
         return _error(reply)
-    if response.status_code != 200 or reply.get("status", "success") != "success":
-        raise BadReply(f"HTTP {response.status_code}: an unknown status")
+    if reply.get("status", "success") != "success":
+        raise BadReply("the reply has neither status: success nor status: error")
     why = text_of(reply.get("reason"))
     told: dict[str, Any] = {"provider_reason": why}
     if isinstance(reply.get("captcha_args"), dict):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import httpx
 
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, json_object, refusal_by_status, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.user import User
 from captcha_gate.scalars import BaseUrl, Secret, Text
@@ -74,7 +74,7 @@ class Yunpian(RemoteProvider):
             parameters["user"] = user
         parameters["signature"] = signature(parameters, key)
         response = yield httpx.Request("POST", f"{self.base_url}/v1/api/authenticate", data=parameters)
-        return refusal_by_status(response) or _verdict(response)
+        return judged(response, _verdict)
 
 
 def signature(parameters: Mapping[str, str], key: str) -> str:
@@ -86,18 +86,12 @@ def signature(parameters: Mapping[str, str], key: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _verdict(response: httpx.Response) -> Verdict:
-    try:
-        reply = json_object(response)
-    except BadReply:
-        if response.status_code == 200:
-            raise
-        return Verdict.misconfigured(f"HTTP {response.status_code}")
+def _verdict(reply: Mapping[str, Any]) -> Verdict:
     code, told = reply.get("code"), text_of(reply.get("msg"))
     # `False == 0` in Python: the type counts.
     if type(code) is not int:
-        raise BadReply(f"HTTP {response.status_code}: the code is no number")
-    if code == 0 and response.status_code == 200:
+        raise BadReply("the code is no number")
+    if code == 0:
         return Verdict.passed(provider_reason=told)
     if code == 429:
         return Verdict.unavailable(Reason.THROTTLED, told)
@@ -107,4 +101,4 @@ def _verdict(response: httpx.Response) -> Verdict:
         return Verdict.misconfigured(told)
     if code == 400:
         return Verdict.failed(Reason.INVALID_TOKEN, told)
-    raise BadReply(f"HTTP {response.status_code}: an unknown code")
+    raise BadReply("the code is an unknown one")

@@ -15,6 +15,10 @@ __all__ = ["MemoryStore"]
 
 #: About 200 MB when full: at 900 seconds a claim, more than a thousand verifications a second.
 MAX_ENTRIES: Final = 1_000_000
+#: Entries that one operation forgets; more than it can add, so that the store never falls behind.
+_FORGOTTEN_AT_ONCE: Final = 64
+#: Ends without an entry that are not worth clearing up.
+_SPARE_ENDS: Final = 1024
 
 
 class MemoryStore:
@@ -41,30 +45,44 @@ class MemoryStore:
     def perform(self, operation: StoreOp[Any]) -> Any:
         with self._lock:
             now = self._clock()
-            self._forget_ended(now)
+            self._forget_some(now)
             match operation:
                 case Claim(key, ttl):
-                    return self._add(key, now + ttl) if key not in self._entries else False
+                    return self._live(key, now) is None and self._add(key, now, ttl)
                 case Release(key):
                     self._entries.pop(key, None)
                     return None
                 case Increment(key, ttl):
-                    if key not in self._entries:
-                        return int(self._add(key, now + ttl))
-                    end, count = self._entries[key]
+                    live = self._live(key, now)
+                    if live is None:
+                        return int(self._add(key, now, ttl))
+                    end, count = live
                     self._entries[key] = (end, count + 1)
                     return count + 1
         raise StoreError(f"the memory store does not know {type(operation).__name__}")
 
-    def _add(self, key: str, end: float) -> bool:
+    def _live(self, key: str, now: float) -> tuple[float, int] | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry[0] > now else None
+
+    def _add(self, key: str, now: float, ttl: float) -> bool:
         if len(self._entries) >= self._max_entries:
+            self._forget_some(now, at_most=self._max_entries)
+        if len(self._entries) >= self._max_entries and key not in self._entries:
             raise StoreError(f"the memory store is full: {self._max_entries} live entries")
-        self._entries[key] = (end, 1)
-        heapq.heappush(self._ends, (end, key))
+        self._entries[key] = (now + ttl, 1)
+        heapq.heappush(self._ends, (now + ttl, key))
         return True
 
-    def _forget_ended(self, now: float) -> None:
-        while self._ends and self._ends[0][0] <= now:
+    def _forget_some(self, now: float, at_most: int = _FORGOTTEN_AT_ONCE) -> None:
+        """Forget what has ended, a little with every operation: a million at once would stop everybody."""
+        for _ in range(at_most):
+            if not self._ends or self._ends[0][0] > now:
+                break
             end, key = heapq.heappop(self._ends)
             if key in self._entries and self._entries[key][0] == end:
                 del self._entries[key]
+        if len(self._ends) > 2 * len(self._entries) + _SPARE_ENDS:
+            # Released claims leave their ends behind; one token that is tried again and again would pile them up.
+            self._ends = [(end, key) for key, (end, _) in self._entries.items()]
+            heapq.heapify(self._ends)

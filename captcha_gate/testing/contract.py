@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
-from captcha_gate.outcome import REASONS, Outcome
+from captcha_gate.outcome import REASONS, Outcome, Reason
 from captcha_gate.providers.base import Provider, RemoteProvider
 from captcha_gate.providers.context import Context
 
@@ -162,7 +162,7 @@ class ProviderContract:
         except StopIteration as end:
             return end.value if isinstance(end.value, Verdict) else Verdict.misconfigured("no verdict")
         except BadReply as error:
-            return Verdict.unavailable(REASONS[Outcome.UNAVAILABLE][3], str(error))
+            return Verdict.unavailable(Reason.BAD_REPLY, str(error))
         raise AssertionError("the contract is for providers that ask once: drive this one by hand")
 
     def _wrong_replies(self) -> Iterator[httpx.Response]:

@@ -11,7 +11,13 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from multipart import MultipartError, MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
+try:
+    from multipart import MultipartError, MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
+except ImportError as error:  # python-multipart before 0.0.13 goes by the same name
+    raise ImportError(
+        "another package is named multipart here: upgrade python-multipart to 0.0.13 or newer, "
+        "then install multipart again"
+    ) from error
 
 from captcha_gate.tokens.extractor import MAX_FIELDS, Enough, malformed, too_many
 

@@ -11,7 +11,7 @@ import pytest
 from support.world import ALTCHA, GEETEST
 
 from captcha_gate import Policy, PolicyError, load_policy
-from captcha_gate.decision import Mode
+from captcha_gate.outcome import Mode
 from captcha_gate.rules import Action, OnFail, OnUnavailable
 from captcha_gate.tokens.fields import Source
 

@@ -8,7 +8,7 @@ import pytest
 from policy.views import decided_by, view_of
 
 from captcha_gate import Policy, load_policy
-from captcha_gate.decision import Mode
+from captcha_gate.outcome import Mode
 
 FOLDER = Path(__file__).parent.parent.parent / "policies"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -250,4 +250,4 @@ def test_what_is_claimed_is_the_lot_number_for_longer_than_geetest_keeps_it():
 
 def test_the_key_is_in_no_repr_and_not_in_the_account():
     provider = account()
-    assert CAPTCHA_KEY not in repr(provider) + str(provider) + provider.account() + provider.scope
+    assert CAPTCHA_KEY not in repr(provider) + str(provider) + provider.account() + provider.account_id
