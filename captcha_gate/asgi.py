@@ -158,17 +158,20 @@ class _Headers:
 
 def _view(scope: Scope, proxies: Proxies) -> RequestView:
     client = scope.get("client")
+    # Servers put U+FFFD for what is no UTF-8. Where they do not show the bytes, a real one is taken for that.
+    raw_path = scope.get("raw_path")
     outer = scope.get(SCOPE_KEY)
     return RequestView(
         kind=scope["type"],
         method=scope["method"] if scope["type"] == "http" else "WEBSOCKET",
-        path=scope["path"],
+        path=scope["path"] if raw_path is not None else scope["path"].replace("\ufffd", "\udcff"),
         mount=scope.get("root_path") or "",
-        raw_path=scope.get("raw_path"),
+        raw_path=raw_path,
         query_string=(scope.get("query_string") or b"").decode("latin-1"),
         headers=_Headers(scope["headers"]),
         peer=(client[0] or None) if client else None,
         proxies=proxies,
+        body_is_announced=scope.get("http_version", "1.1").startswith(("0", "1")),
         outer=outer if isinstance(outer, Decision) else None,
     )
 

@@ -28,6 +28,10 @@ __all__ = ["AsyncFetcher", "SyncFetcher"]
 
 #: Seconds by which a call may end itself before its waiter leaves.
 _GRACE: Final = 0.1
+#: Seconds after which a waiting call looks at how late the loop is.
+_STEP: Final = 0.1
+#: Share of a timeout that the loop may have been late for a time-out to be the vendor's.
+_LAG: Final = 0.2
 #: Seconds that closing waits for calls under way.
 _CLOSING: Final = 5.0
 #: Calls to one host at a time. Others queue until their time is up; a host that hangs holds up no other.
@@ -126,11 +130,16 @@ class AsyncFetcher:
         call = asyncio.create_task(self._call(fetch), name="captcha_gate-fetch")
         self._calls.add(call)
         call.add_done_callback(self._ended)
-        # `wait` leaves the task alone, both when the time is up and when this request is cancelled.
-        await asyncio.wait({call}, timeout=fetch.timeout + _GRACE)
-        if not call.done():
-            raise FetchError(Reason.TIMEOUT, "no complete reply in time")
-        return call.result()
+        lag = await _wait(call, fetch.timeout + _GRACE)
+        try:
+            if not call.done():
+                raise FetchError(Reason.TIMEOUT, "no complete reply in time")  # noqa: TRY301 - judged below, like the rest
+            return call.result()
+        except FetchError as error:
+            if error.reason is Reason.TIMEOUT and lag > _LAG * fetch.timeout:
+                # We were too slow to tell: whoever keeps our loop busy must not pass for an outage.
+                raise FetchError(Reason.OVERLOADED, "this event loop is too busy", proves_outage=False) from None
+            raise
 
     async def aclose(self) -> None:
         """Wait a moment for the calls under way, then close this loop's pool. It is made anew if it is needed again."""
@@ -180,6 +189,22 @@ class AsyncFetcher:
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # read it, also where nobody waits any more
+
+
+async def _wait(call: asyncio.Task[httpx.Response], timeout: float) -> float:
+    """Wait for a call, at most so many seconds. `wait` leaves the task alone, also when this request is cancelled.
+
+    Returns:
+        Seconds by which the loop woke up too late meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout
+    lag = 0.0
+    while not call.done() and (begun := loop.time()) < end:
+        step = min(_STEP, end - begun)
+        await asyncio.wait({call}, timeout=step)
+        lag += max(0.0, loop.time() - begun - step)
+    return lag
 
 
 def _through_client(client: httpx.Client, request: httpx.Request) -> httpx.Response:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
-from captcha_gate.effects import Claim, Flow, Increment, Release
+from captcha_gate.effects import Claim, Flow, Increment, ReadChunk, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
 from captcha_gate.judge import annotates, judge
 from captcha_gate.outcome import Mode, Outcome, Reason
@@ -72,9 +72,9 @@ class Gate:
             return _exempt(rule, Reason.RULE)
         if rule.action is Action.DENY:
             return _refused(rule, Outcome.DENIED, Reason.RULE if rule.name else Reason.DEFAULT)
-        if view.is_preflight and not rule.writes_out_options:
-            return _exempt(rule, Reason.PREFLIGHT)
         try:
+            if view.is_preflight and not rule.writes_out_options and not (yield from _has_body(rule, view)):
+                return _exempt(rule, Reason.PREFLIGHT)
             token = yield from find_token(rule.wanted, rule.token, view)
             if token is None:
                 return _refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
@@ -141,6 +141,11 @@ class Gate:
             return False
         rate = rule.on_unavailable.rate
         return rate is None or (yield from Increment(f"opened:{rule.name}", rate.seconds)) <= rate.limit
+
+
+def _has_body(rule: Rule, view: RequestView) -> Flow[bool]:
+    """Whether something follows the headers although none of them said so. A preflight has nothing to send."""
+    return False if view.body_is_announced else bool((yield from ReadChunk(rule.token.body_timeout)))
 
 
 def _concluded(

@@ -35,7 +35,8 @@ class Mounted:
 
         A look at the path is enough, and all that most requests of most sites cost.
         """
-        return self.policy.ignores(path) and method.isalpha() and b"%" not in raw_path and not self.endpoints.has(path)
+        plain = method.isascii() and method.isalpha() and b"%" not in raw_path
+        return plain and self.policy.ignores(path) and not self.endpoints.has(path)
 
 
 def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecision | None) -> Mounted:

@@ -7,7 +7,7 @@ does not guess which reading the application will choose: it decides for each of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -18,13 +18,13 @@ __all__ = ["below", "is_ordinary", "readings", "trimmed"]
 
 #: gunicorn cuts its request line at 4094 and nginx at 8192: a longer path is nobody's honest URL.
 MAX_PATH: Final = 8192
-#: An honest path has one to three readings. More than this is somebody trying.
-MAX_READINGS: Final = 64
+#: An honest path has one to three readings, an archived URL within a path some fifty. More is somebody trying.
+MAX_READINGS: Final = 256
 
 #: One reading only: no escape, no doubled slash, no dot segment, nothing that any framework would cut or fold.
 _ORDINARY: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_~!$&'()*+,=:@.\-]+)*/?")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ufffd\ud800-\udfff]")
-_ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_ABSOLUTE_FORM: Final = re.compile(r" *[A-Za-z][A-Za-z0-9+.\-]*:(?://[^/?#]*)?")
 _PARAMETERS: Final = re.compile(r";[^/]*")
 _SLASHES: Final = re.compile(r"/{2,}")
 _ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
@@ -44,43 +44,60 @@ def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple
     """All readings of a path below its mount point, the plainest first, without trailing slashes.
 
     Args:
-        path: decoded once, as ASGI's `path` and WSGI's `PATH_INFO` are.
+        path: decoded once, as ASGI's `path` and WSGI's `PATH_INFO` are. Bytes that are no UTF-8 stand as surrogates.
         mount: the prefix that stands before it and is not part of it (ASGI's `root_path`), if any.
         raw_path: the bytes as they were sent, where the server tells.
 
     Raises:
         UnreadableRequest: `ambiguous_path`, for control characters, invalid UTF-8, absurd lengths and puzzles.
     """
-    mount = mount.rstrip("/")
+    mount = "/" + mount.strip("/") if mount.strip("/") else ""
     if is_ordinary(path) and not (raw_path and b"%" in raw_path):
-        return (trimmed(below(path, mount)),)
+        found = {path: None}
+    else:
+        _refuse_unclear(path, raw_path)
+        found = _expanded((path, *_with_slashes_kept(raw_path)))
+    return tuple(dict.fromkeys(trimmed(place) for reading in found for place in _places(reading, mount)))
+
+
+def _refuse_unclear(path: str, raw_path: bytes | None) -> None:
+    """Refuse what no honest client sends. What only a second decoding brings to light is no reason to."""
+    if len(path) > MAX_PATH or _CONTROL.search(path):
+        raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path holds characters that no path should hold")
     if raw_path is not None:
-        _refuse_invalid_utf8(raw_path)
-    found: dict[str, None] = {path: None}
-    for start in (path, *_with_slashes_kept(raw_path)):
-        _expand(start, found)
-    return tuple(dict.fromkeys(trimmed(below(reading, mount)) for reading in found))
+        try:
+            unquote_to_bytes(raw_path).decode("utf-8")
+        except UnicodeDecodeError:
+            raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path is not valid UTF-8") from None
 
 
-def _expand(start: str, found: dict[str, None]) -> None:
+def _expanded(given: Iterable[str]) -> dict[str, None]:
     """Apply every transformation to every reading until nothing new appears."""
-    found[start] = None
-    waiting = [start]
+    found = dict.fromkeys(given)
+    waiting = list(found)
     while waiting:
-        reading = waiting.pop()
-        if len(reading) > MAX_PATH or _CONTROL.search(reading):
-            raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path holds characters that no path should hold")
-        for variant in _variants(reading):
+        for variant in _variants(waiting.pop()):
             if variant not in found:
                 found[variant] = None
                 waiting.append(variant)
         if len(found) > MAX_READINGS:
             raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path can be read in too many ways")
+    return found
+
+
+def _places(reading: str, mount: str) -> Iterator[str]:
+    """What a reading is below the mount point; more than one where frameworks cut it off in different ways."""
+    place = below(reading, mount)
+    yield place
+    if mount and place == reading and mount in reading:
+        # Not below it by whole segments. Quart cuts it off as text, Litestar wherever it first stands.
+        yield "/" + reading.split(mount, 1)[1].lstrip("/")
 
 
 def _variants(path: str) -> Iterator[str]:
     if "%" in path:
-        yield unquote(path, errors="replace")
+        # Bottle, for one, drops bytes that it cannot take: what is left may well be a route of its own.
+        yield _CONTROL.sub("", unquote(path, errors="ignore"))
     if "\\" in path:
         yield path.replace("\\", "/")
     for end in "#?;":
@@ -95,7 +112,7 @@ def _variants(path: str) -> Iterator[str]:
     if not path.startswith("/"):
         # Absolute form (`POST http://host/login`) and a missing slash (`POST login`): some servers hand both on.
         host = _ABSOLUTE_FORM.match(path)
-        yield (path[host.end() :] or "/") if host else "/" + path
+        yield (path[host.end() :] or "/") if host else "/" + path.lstrip(" ")
 
 
 def _without_dot_segments(path: str) -> str:
@@ -116,13 +133,6 @@ def _with_slashes_kept(raw_path: bytes | None) -> Iterator[str]:
     if raw_path and b"%2f" in raw_path.lower():
         text = raw_path.split(b"?", 1)[0].decode("latin-1")
         yield "%2F".join(unquote(piece, errors="replace") for piece in _ENCODED_SLASH.split(text))
-
-
-def _refuse_invalid_utf8(raw_path: bytes) -> None:
-    try:
-        unquote_to_bytes(raw_path).decode("utf-8")
-    except UnicodeDecodeError:
-        raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path is not valid UTF-8") from None
 
 
 def below(path: str, mount: str) -> str:

@@ -56,6 +56,8 @@ class PathPattern:
         """Whether a path, without trailing slashes, fits the whole pattern."""
         if isinstance(self._fits, str):
             return path == self._fits
+        if path == "/":  # which has no segments, and `/*` is no name for it
+            return self.segments == (MANY,)
         return self._fits.fullmatch(path) is not None or self.segments == (MANY,)
 
     def covers(self, other: PathPattern) -> bool:
@@ -96,11 +98,14 @@ def _regex_of(segments: tuple[str, ...]) -> str:
     the rest. Without that, a client could choose a path that takes minutes to try.
     """
     runs = [""]
-    for segment in segments:
+    for number, segment in enumerate(segments, 1):
         if segment == MANY:
             runs.append("")
+        elif segment == ONE:
+            # Falcon takes the empty segment of `/posts//comments` for one; at the end it is a trailing slash.
+            runs[-1] += "/[^/]*" if number < len(segments) else "/[^/]+"
         else:
-            runs[-1] += "/[^/]+" if segment == ONE else "/" + re.escape(segment)
+            runs[-1] += "/" + re.escape(segment)
     first, *middle, last = runs if len(runs) > 1 else (runs[0], "")
     if MANY not in segments:
         return first or "/"

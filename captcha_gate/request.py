@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple, Protocol, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from werkzeug.sansio.http import parse_cookie
 
@@ -25,7 +24,15 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 #: RFC 9110 §9.1: a method is a token. Anything else is a trick or a broken client.
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
+#: With underscores too: what stands behind an adapter to WSGI cannot tell them apart.
+_OVERRIDES: Final = tuple(
+    form
+    for name in ("x-http-method-override", "x-http-method", "x-method-override")
+    for form in (name, name.replace("-", "_"))
+)
+#: Sought in the decoded query, so that no escape and no number of parameters hides it.
+_METHOD_PARAMETER: Final = re.compile(r"(?:^|[&;?])_method=([^&;]*)")
+_MAX_OVERRIDES: Final = 8
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::\d*)?")
 #: More parameters than any form has; beyond it, looking on only helps an attacker. Starlette and Django say 1000.
 MAX_PARAMETERS: Final = 1000
@@ -89,6 +96,7 @@ class RequestView:
         query_string: without its question mark.
         peer: the address of the socket's other end; `None` for a Unix socket.
         outer: the decision of a gate further out, if one ran.
+        body_is_announced: a body would be announced by a header, as it is before HTTP/2.
         many_processes: the server says that others like this one share the work.
     """
 
@@ -102,6 +110,7 @@ class RequestView:
     peer: str | None = None
     proxies: Proxies = Proxies()
     outer: Decision | None = None
+    body_is_announced: bool = True
     many_processes: bool = False
 
     def header(self, name: str) -> str | None:
@@ -125,13 +134,16 @@ class RequestView:
         paths = readings(self.path, self.mount, self.raw_path)
         return tuple(Reading(path, method) for path in paths for method in methods)
 
-    def _overrides(self) -> Iterator[str]:
+    def _overrides(self) -> list[str]:
+        """The methods that a framework might run instead of the one that was sent."""
         asked = [item for name in _OVERRIDES for value in self.headers.get_all(name) for item in value.split(",")]
-        if "_method" in self.query_string:
-            asked += [value for name, value in self.query if name == "_method"]
-        for method in asked:
-            if _METHOD.fullmatch(method.strip(" \t")):
-                yield method.strip(" \t").upper()
+        asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
+        methods = {method.strip(" \t").upper() for method in asked if _METHOD.fullmatch(method.strip(" \t"))}
+        if any("websocket" in value.lower() for value in self.headers.get_all("upgrade")):
+            methods.add("WEBSOCKET")  # some WSGI applications take the handshake into their own hands
+        if len(methods) > _MAX_OVERRIDES:
+            raise UnreadableRequest(Reason.BAD_METHOD, "the request asks for more methods than anybody could mean")
+        return sorted(methods)
 
     @staticmethod
     def _checked(method: str) -> str:

@@ -166,11 +166,11 @@ def _view(environ: Environ, proxies: Proxies) -> RequestView:
 
 
 def _decoded(path_info: str) -> str:
-    """PEP 3333 hands UTF-8 over as if it were latin-1. What is neither becomes U+FFFD, and that is refused."""
+    """PEP 3333 hands UTF-8 over as if it were latin-1. What is neither becomes surrogates, and those are refused."""
     try:
-        return path_info.encode("latin-1").decode("utf-8", "replace")
+        return path_info.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return "\ufffd"
+        return "\udcff"
 
 
 def _send(reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:

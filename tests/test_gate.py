@@ -372,3 +372,40 @@ class TestLocalProof:
         view.many_processes = True
         decision = at_once(a_gate(providers={"pow": ALTCHA}).decide(view))
         assert (decision.outcome, decision.reason) == ("misconfigured", "internal_error")
+
+
+def test_a_faked_preflight_with_a_body_is_none_where_no_header_would_announce_it():
+    asks = {"origin": "https://a.example", "access_control_request_method": "POST"}
+    rule = {**LOGIN, "match": {"path": "/login", "methods": "any"}}
+    for body, reason in ((b"x", "missing_token"), (b"", "preflight")):
+        view = RequestView(
+            kind="http", method="OPTIONS", path="/login", headers=Headers(**asks), body_is_announced=False
+        )
+        flow = a_gate(rule).decide(view)
+        assert isinstance(next(flow), ReadChunk)
+        assert conclude(flow, body).reason == reason
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        f"bad captcha_output: {TOKEN['captcha_output']}",
+        f"bad captcha_output: {TOKEN['captcha_output'][:20]}\u2026",
+        f"seen {TOKEN['lot_number'].upper()}",
+    ],
+    ids=["whole", "cut off", "in capitals"],
+)
+def test_what_the_vendor_echoes_of_a_token_shows_nowhere_however_it_is_written(reason):
+    flow = a_gate().decide(post())
+    to_the_fetch(flow)
+    reply = {**REFUSES, "reason": reason, "captcha_args": {TOKEN["pass_token"]: 1, "kept": "word"}}
+    decision = conclude(flow, httpx.Response(200, json=reply))
+    assert decision.provider_reason == ""
+    assert decision.detail == {"captcha_args": {"kept": "word"}}
+
+
+def test_a_vendors_words_are_cut_to_a_line():
+    flow = a_gate().decide(post())
+    to_the_fetch(flow)
+    decision = conclude(flow, httpx.Response(200, json={**REFUSES, "reason": "word " * 1000}))
+    assert 0 < len(decision.provider_reason) <= 200

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -151,9 +151,6 @@ class ChallengingProvider(Provider):
         """
 
 
-_TRUNCATED: Final = 200
-
-
 def refusal_by_status(response: httpx.Response) -> Verdict | None:
     """The verdict that a reply's status alone decides; `None` where the body must be read."""
     status = response.status_code
@@ -215,6 +212,6 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def text_of(value: object) -> str:
-    """A vendor's words for the log: shortened, and without characters that could forge a log line."""
+    """A vendor's words for the log, without characters that could forge a log line. The gate cuts them to a line."""
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return "".join(c if c.isprintable() else "\ufffd" for c in text[:_TRUNCATED])
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

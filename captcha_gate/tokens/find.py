@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from captcha_gate.effects import Flow, ReadChunk
+from captcha_gate.effects import Compute, Flow, ReadChunk
 from captcha_gate.errors import RepeatedField, UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.request import Pairs, RequestView
@@ -19,6 +19,8 @@ from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
 
 __all__ = ["Token", "find_token"]
 
+#: Bytes of a body that are parsed where they are; a larger one must not hold up an event loop.
+_READ_AT_ONCE: Final = 64 * 1024
 _BODY: Final = frozenset({Source.JSON, Source.FORM})
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+\-]+\+)?json")
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
@@ -115,7 +117,10 @@ def _feed(extractor: Extractor, settings: TokenSettings) -> Flow[None]:
         left -= len(chunk)
         if left < 0:
             too_many(f"the token fields are not complete within {settings.max_body} bytes")
-    if left < settings.max_body:
+    read = settings.max_body - left
+    if read > _READ_AT_ONCE:
+        yield from Compute(extractor.finish)
+    elif read:
         extractor.finish()
 
 

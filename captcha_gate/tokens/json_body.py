@@ -21,15 +21,19 @@ MAX_DIGITS: Final = 4300
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-class _Object(dict[str, Any]):
-    """A JSON object that remembers which names were given more than once: frameworks take the last, we refuse."""
+class _Ambiguous(dict[str, Any]):
+    """A JSON object in which names were given more than once: frameworks take the last, we refuse."""
 
     __slots__ = ("repeated",)
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else {}
-        self.repeated = {name for name, count in counts.items() if count > 1}
+        self.repeated = {name for name, count in Counter(name for name, _ in pairs).items() if count > 1}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    return plain if len(plain) == len(pairs) else _Ambiguous(pairs)
 
 
 class JsonExtractor:
@@ -60,7 +64,7 @@ def _parse(body: bytes) -> Any:
     try:
         # utf-8-sig: a byte order mark is tolerated. UTF-16 and UTF-32, which some frameworks guess, are not.
         text = body.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_Object, parse_int=_integer, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
     except (ValueError, RecursionError):
         malformed("the body is not JSON in UTF-8")
 
@@ -90,9 +94,9 @@ def _constant(name: str) -> NoReturn:
 def _walk(node: Any, steps: list[str]) -> Iterator[str]:
     """The value at the end of the steps; two where any step on the way was repeated, whatever stands there."""
     for step in steps:
-        if not isinstance(node, _Object) or step not in node:
+        if not isinstance(node, dict) or step not in node:
             return
-        if step in node.repeated:
+        if isinstance(node, _Ambiguous) and step in node.repeated:
             yield from ("", "")
             return
         node = node[step]

@@ -18,6 +18,8 @@ class UrlEncodedExtractor:
     def __init__(self, names: Collection[str]) -> None:
         self.values: dict[str, list[str]] = {}
         self._names = names
+        # Escaped, each byte takes three; decoding what is longer anyhow would be work for nothing.
+        self._longest = 3 * max((len(name.encode()) for name in names), default=0)
         self._partial = bytearray()
         self._count = 0
 
@@ -37,6 +39,8 @@ class UrlEncodedExtractor:
         if self._count > MAX_FIELDS:
             too_many(f"the form has more than {MAX_FIELDS} fields")
         raw_name, _, raw_value = pair.partition(b"=")
+        if len(raw_name) > self._longest:
+            return
         name = _decoded(raw_name)
         if name in self._names:
             self.values.setdefault(name, []).append(_decoded(raw_value))

@@ -440,11 +440,71 @@ def test_each_reading_is_matched_by_the_whole_match_and_by_not():
     assert decided_by(policy, sent("/api/login;/../health")) == "rule"
 
 
+@pytest.mark.parametrize("raw", ["/login%2500", "/login%25ff", "/login%250a", "/%25c0%25aflogin", "/%256cogin"])
+def test_what_only_a_second_decoding_brings_to_light_still_finds_the_rule(raw):
+    assert decided_by(policy_of(rule("/login")), sent(raw)) == "rule"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/search/100%25fat%20free", "/search/20%25access", "/search/5%25de", "/search/50%2500", "/wiki/%EF%BF%BD",
+        "/web/2020/https://example.com/a;b=1/c%23d/..%2Fe?x=1#y", "/wiki/C%23/%E4%B8%AD%E6%96%87/a..b;c=d",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("tells", [True, False], ids=["raw-path", "no-raw-path"])
+def test_an_odd_but_honest_path_is_no_reason_to_refuse(raw, tells):
+    assert decided_by(policy_of(rule("/login")), sent(raw.partition("?")[0], tells=tells)) is None
+
+
+@pytest.mark.parametrize(
+    ("mount", "path"),
+    [
+        ("/shop", "/shoplogin"), ("/shop", "/x/shop/login"), ("/shop", "/a/shoplogin"), ("shop", "/shop/login"),
+        ("/shop/", "/shop/login"), ("/shop", "//shop//login"),
+    ],
+)  # fmt: skip
+def test_a_mount_point_that_frameworks_cut_off_in_their_own_ways_hides_no_rule(mount, path):
+    assert decided_by(policy_of(rule("/login")), view_of(path=path, mount=mount)) == "rule"
+
+
+@pytest.mark.parametrize("path", ["x:/login", "x:login", " /login", "http://h/login", "http:/login"])
+def test_a_target_without_leading_slash_hides_no_rule(path):
+    assert decided_by(policy_of(rule("/login")), view_of(path=path)) == "rule"
+
+
+def test_an_empty_segment_is_a_segment_to_falcon():
+    policy = policy_of(rule("/posts/{id}/comments"))
+    assert decided_by(policy, view_of(path="/posts//comments")) == "rule"
+    assert decided_by(policy_of(rule("/*")), view_of(path="/")) is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["%5Fmethod=POST", "_%6dethod=POST", "a&" * 1000 + "_method=POST", "a=1;_method=post"],
+    ids=["escaped", "half escaped", "in a crowd", "lower case"],
+)
+def test_no_escape_and_no_crowd_hides_an_override_in_the_query(query):
+    assert decided_by(policy_of(rule("/login")), view_of("GET", "/login", query=query)) == "rule"
+
+
+def test_an_upgrade_to_a_websocket_is_one_wherever_it_is_taken_up():
+    policy = policy_of(rule("/login"))
+    assert decided_by(policy, view_of("GET", "/login", headers={"upgrade": "WebSocket"})) == "rule"
+    assert decided_by(policy, view_of("GET", "/login", headers={"upgrade": "h2c"})) is None
+
+
+def test_a_crowd_of_overrides_is_refused():
+    many = ",".join(f"M{number}" for number in range(1000))
+    view = view_of("GET", "/about", headers={"x-http-method-override": many})
+    assert decided_by(policy_of(rule("/login")), view) == "bad_method"
+
+
 @pytest.mark.parametrize(
     "raw",
     [
         "/login%00", "/login%0a", "/%0dlogin", "/login%7f", "/login%1b", "/login%ff", "/%c0%afogin", "/log%80in",
-        "/login%2500", "/login%25ff", "/" + "a" * 9000, "/%" + "25" * 200 + "6cogin",
+        "/" + "a" * 9000,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("tells", [True, False], ids=["raw-path", "no-raw-path"])

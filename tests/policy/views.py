@@ -40,7 +40,7 @@ def view_of(
 
 def sent(raw_path: str, *, tells: bool = True, **rest: Any) -> RequestView:
     """A request with a path as the client wrote it, behind a server that tells the raw path or does not."""
-    path = unquote(raw_path, errors="replace")
+    path = unquote(raw_path, errors="replace" if tells else "surrogateescape")
     return view_of(path=path, raw_path=raw_path.encode() if tells else None, **rest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from captcha_gate.effects import ReadChunk
+from captcha_gate.effects import Compute, ReadChunk
 from captcha_gate.errors import RepeatedField, UnreadableRequest
 from captcha_gate.request import RequestView
 from captcha_gate.tokens.fields import ClientField, Source, TokenSettings, Wanted
@@ -90,6 +90,9 @@ def search(
     try:
         effect = next(flow)
         while True:
+            if isinstance(effect, Compute):
+                effect = flow.send(effect.call())
+                continue
             assert isinstance(effect, ReadChunk)
             chunk = next(left, b"")
             here.asked += 1

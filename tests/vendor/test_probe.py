@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 
 import pytest
 from support.faults import by_token, passes_all, replies
@@ -147,3 +149,25 @@ def test_a_bad_token_is_refused_whatever_the_vendor_would_say(world, vendor):
     for bad in ({"gen_time": "x"}, {"lot_number": "x" * 5000}, {"pass_token": "\"'<>"}):
         assert world.post(data={**a_token(), **bad}).json()["code"] == "malformed_token"
     assert (vendor.accepted, world.seen) == (0, [])
+
+
+def test_a_loop_that_clients_keep_busy_is_no_outage_of_the_vendors(vendor):
+    """Whoever stalls our event loop makes every call time out, the probe's too: that must open nothing."""
+    vendor.answer = lambda connection, request: connection.hold()
+    policy = policy_of({**LOGIN, "on_unavailable": "allow"}, providers={"cn": account_at(vendor.url, timeout="500ms")})
+    world = LiveWorld("asgi", policy)
+
+    async def stalled():
+        answer = asyncio.create_task(world.apost(a_token()))
+        while not answer.done():
+            until = time.monotonic() + 0.15
+            while time.monotonic() < until:
+                pass
+            await asyncio.sleep(0)
+        return await answer
+
+    response = world.run(stalled())
+    assert (response.status_code, response.json()["code"]) == (503, "overloaded")
+    assert world.seen == []
+    world.close()
+    vendor.wait_until_left()
