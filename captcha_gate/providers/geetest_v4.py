@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
@@ -114,7 +115,7 @@ def _error(reply: Mapping[str, Any]) -> Verdict:
     # The Chinese documents print the codes with a minus sign, the English ones without.
     code = text_of(reply.get("code")).removeprefix("-")
     told = f"{code} {text_of(reply.get('msg'))}".strip()
-    number = int(code) if code.isascii() and code.isdigit() else 0
+    number = int(code) if re.fullmatch("[0-9]{1,9}", code) else 0
     if number in _OURS:
         return Verdict.misconfigured(told)
     if number == _THEIRS:

@@ -228,7 +228,6 @@ def test_a_pass_under_another_status_is_no_answer_to_rely_on(status):
 def test_words_of_the_vendor_cannot_forge_a_log_line():
     verdict = verdict_of({"status": "success", "result": "fail", "reason": "a\nCRITICAL \x1b[31m" + "x" * 5000})
     assert verdict.provider_reason.isprintable()
-    assert len(verdict.provider_reason) <= 200
 
 
 @pytest.mark.parametrize("gen_time", ["", "x", "1653302332x", "-1", "1.5", " 1", "1\n", "١٦٥٣", "9" * 21])
