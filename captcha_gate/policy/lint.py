@@ -9,7 +9,7 @@ from typing import Final
 from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Not, Path
 from captcha_gate.patterns import MANY, ONE, PathIndex, PathPattern
 from captcha_gate.policy.document import Problem
-from captcha_gate.providers.base import Provider, RemoteProvider
+from captcha_gate.providers.base import Provider
 from captcha_gate.request import Network
 from captcha_gate.rules import Action, Policy, Rule, Strength
 
@@ -23,7 +23,7 @@ def warnings(policy: Policy) -> Iterator[str]:
     """What is odd about a policy that loads, one sentence each, the place first."""
     yield from _unreachable(policy)
     yield from _overlapping_fields(policy)
-    yield from _in_the_clear(policy.providers)
+    yield from _odd_settings(policy.providers)
 
 
 def escapes(policy: Policy) -> Iterator[Problem]:
@@ -95,10 +95,10 @@ def _overlapping_fields(policy: Policy) -> Iterator[str]:
                     )
 
 
-def _in_the_clear(providers: Mapping[str, Provider]) -> Iterator[str]:
+def _odd_settings(providers: Mapping[str, Provider]) -> Iterator[str]:
     for name, provider in providers.items():
-        if isinstance(provider, RemoteProvider) and not provider.is_protected:
-            yield f"providers.{name}.base_url: asks the vendor in the clear (write https://)"
+        for key, oddity in provider.oddities():
+            yield f"providers.{name}.{key}: {oddity}"
 
 
 # What one match says of another. All of these may say no where the truth is yes, never the other way round.

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
@@ -30,6 +30,8 @@ __all__ = ["Altcha"]
 #: The answer is a counter below this, uniformly random: a solver tries half of them. With the default cost that took
 #: a browser on two cores one second, two at worst. A floor would help nobody: attackers would start there.
 MAX_COUNTER: Final = 3000
+#: Characters below which a key is no secret: whoever has one challenge can try keys as fast as a computer goes.
+_SHORT: Final = 16
 #: Seconds for which a nonce is remembered beyond its challenge's end, for clocks that differ.
 _MARGIN: Final = 60.0
 
@@ -52,6 +54,10 @@ class Altcha(ChallengingProvider):
     client_fields: ClassVar = (ClientField("altcha", grammar="[A-Za-z0-9+/]+={0,2}", max_length=8192),)
     local: ClassVar = True
     needs_shared_store: ClassVar = True
+
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        if len(self.hmac_key.get_secret_value()) < _SHORT:
+            yield "hmac_key", "is short enough to be guessed (write 32 random characters)"
 
     def account(self) -> str:
         key = self.hmac_key.get_secret_value().encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
@@ -114,6 +114,10 @@ class Provider(BaseModel, ABC):
             return False
         return True
 
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        """What is odd about the settings, but not wrong: keys and what to write instead."""
+        yield from ()
+
     @property
     def site_key(self) -> str | None:
         """The account's public identifier, which the page needs to draw the widget; `None` where it has none."""
@@ -130,11 +134,10 @@ class RemoteProvider(Provider):
 
     base_url: BaseUrl
 
-    @property
-    def is_protected(self) -> bool:
-        """Whether the vendor is asked over TLS, or on this machine."""
+    def oddities(self) -> Iterator[tuple[str, str]]:
         parts = urlsplit(self.base_url)
-        return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            yield "base_url", "asks the vendor in the clear (write https://)"
 
 
 class ChallengingProvider(Provider):

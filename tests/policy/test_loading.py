@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from support.world import ALTCHA, GEETEST
+from support.world import ALTCHA, GEETEST, policy_of
 
 from captcha_gate import Policy, PolicyError, load_policy
 from captcha_gate.outcome import Mode
+from captcha_gate.policy import lint
 from captcha_gate.rules import Action, OnFail, OnUnavailable
 from captcha_gate.tokens.fields import Source
 
@@ -391,3 +392,35 @@ def test_conditions_that_clients_do_not_choose_need_no_fallthrough(condition):
 def test_a_rule_that_only_allows_may_depend_on_a_secret_header():
     match = {"path": "/a", "header": {"x-internal": "a shared secret"}}
     assert load_policy(mapping({"name": "a", "match": match, "action": "allow"})).rules
+
+
+@pytest.mark.parametrize(("key", "warns"), [("short", True), ("x" * 15, True), ("x" * 16, False)])
+def test_a_key_that_can_be_guessed_is_reported(key, warns):
+    found = warnings_of(providers={"pow": {**ALTCHA, "hmac_key": key}})
+    assert [warning.startswith("providers.pow.hmac_key: is short") for warning in found] == [True] * warns
+
+
+def test_a_misspelt_method_is_an_error_and_a_made_up_one_is_not():
+    with pytest.raises(PolicyError, match="did you mean POST"):
+        policy_of({"name": "a", "match": {"path": "/a", "methods": ["PSOT"]}})
+    policy_of({"name": "a", "match": {"path": "/a", "methods": ["FOO", "frobnicate"]}})
+
+
+def test_two_providers_cannot_answer_at_one_path():
+    providers = {name: {**ALTCHA, "challenge_path": "/altcha"} for name in ("one", "two")}
+    with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
+        policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+def test_many_rules_that_clients_can_leave_are_checked_in_little_work(monkeypatch):
+    compared = []
+    disjoint = lint._disjoint
+    monkeypatch.setattr(lint, "_disjoint", lambda one, other: compared.append(1) or disjoint(one, other))
+    rules = []
+    for number in range(300):
+        rules += [
+            {"name": f"a{number}", "match": {"path": f"/{number}", "host": "a.example"}},
+            {"name": f"b{number}", "match": f"/{number}"},
+        ]
+    policy_of(*rules)
+    assert len(compared) <= 600
