@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+
+from captcha_gate.report import LOGGER
 
 if TYPE_CHECKING:
     from captcha_gate.decision import Decision
@@ -46,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         # The system's own words: `create_server` adds the address to them, which is said already.
         why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         return _cannot(f"cannot listen on {arguments.host} port {arguments.port}: {why}")
+    # The demo says itself what was decided, and it is one process for sure.
+    LOGGER.addHandler(logging.NullHandler())
     with listener:
         app = make_app(_print_decision)
         print(f"captcha_gate demo on {_url(listener)}  (Ctrl-C ends it)", flush=True)
