@@ -31,7 +31,9 @@ _GRACE: Final = 0.1
 #: Seconds after which a waiting call looks at how late the loop is.
 _STEP: Final = 0.1
 #: Share of a timeout that the loop may have been late for a time-out to be the vendor's.
-_LAG: Final = 0.2
+_LAG: Final = 0.3
+#: Seconds of it that any busy machine may have.
+_LEAST_LAG: Final = 0.15
 #: Seconds that closing waits for calls under way.
 _CLOSING: Final = 5.0
 #: Calls to one host at a time. Others queue until their time is up; a host that hangs holds up no other.
@@ -136,9 +138,9 @@ class AsyncFetcher:
                 raise FetchError(Reason.TIMEOUT, "no complete reply in time")  # noqa: TRY301 - judged below, like the rest
             return call.result()
         except FetchError as error:
-            if error.reason is Reason.TIMEOUT and lag > _LAG * fetch.timeout:
+            if error.reason is Reason.TIMEOUT and lag > max(_LAG * fetch.timeout, _LEAST_LAG):
                 # We were too slow to tell: whoever keeps our loop busy must not pass for an outage.
-                raise FetchError(Reason.OVERLOADED, "this event loop is too busy", proves_outage=False) from None
+                raise FetchError(error.reason, "this event loop was too busy to tell", proves_outage=False) from None
             raise
 
     async def aclose(self) -> None:
