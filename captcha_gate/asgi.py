@@ -155,6 +155,10 @@ class _Headers:
         wanted = name.encode("latin-1")
         return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
 
+    def get_like(self, name: str) -> list[str]:
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for key, value in self._headers if key.lower().replace(b"_", b"-") == wanted]
+
 
 def _view(scope: Scope, proxies: Proxies) -> RequestView:
     client = scope.get("client")

@@ -149,6 +149,8 @@ class _Headers:
         # Servers leave the two without HTTP_ empty where the request has none.
         return [] if value is None or (value == "" and not key.startswith("HTTP_")) else [value]
 
+    get_like = get_all  # the server has made them one already
+
 
 def _view(environ: Environ, proxies: Proxies) -> RequestView:
     outer = environ.get(SCOPE_KEY)

@@ -25,6 +25,8 @@ class Headers:
     def get_all(self, name):
         return [self._pairs[name]] if name in self._pairs else []
 
+    get_like = get_all
+
 
 class Clock:
     def __init__(self):

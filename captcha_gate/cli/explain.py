@@ -72,6 +72,9 @@ class _Headers:
     def get_all(self, name: str) -> list[str]:
         return [value for other, value in self._pairs if other == name]
 
+    def get_like(self, name: str) -> list[str]:
+        return [value for other, value in self._pairs if other.replace("_", "-") == name]
+
     def default(self, name: str, value: str) -> None:
         if not self.get_all(name):
             self._pairs.append((name, value))

@@ -494,6 +494,11 @@ def test_an_upgrade_to_a_websocket_is_one_wherever_it_is_taken_up():
     assert decided_by(policy, view_of("GET", "/login", headers={"upgrade": "h2c"})) is None
 
 
+@pytest.mark.parametrize("name", ["x_http_method_override", "x-http_method-override", "x_http-method"])
+def test_an_override_with_underscores_is_one_too(name):
+    assert decided_by(policy_of(rule("/login")), view_of("GET", "/login", headers={name: "POST"})) == "rule"
+
+
 def test_a_crowd_of_overrides_is_refused():
     many = ",".join(f"M{number}" for number in range(1000))
     view = view_of("GET", "/about", headers={"x-http-method-override": many})

@@ -23,6 +23,9 @@ class Fields:
     def get_all(self, name: str) -> list[str]:
         return list(self.values.get(name, ()))
 
+    def get_like(self, name: str) -> list[str]:
+        return [value for other, values in self.values.items() if other.replace("_", "-") == name for value in values]
+
 
 def view_of(
     method: str = "POST",

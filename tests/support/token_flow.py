@@ -30,6 +30,8 @@ class GivenHeaders:
     def get_all(self, name: str) -> list[str]:
         return [value for other, value in self.pairs if other == name]
 
+    get_like = get_all
+
 
 @dataclass
 class Search:
