@@ -41,7 +41,8 @@ LAYERS = [
     ["mounting"],
     ["asgi_body", "wsgi_body"],
     ["asgi", "wsgi"],
-    ["policy.document", "policy.interpolation"],
+    ["policy.document", "policy.interpolation", "policy.lists"],
+    ["policy.yaml_reader"],
     ["policy.models"],
     ["policy.messages"],
     ["policy.matching"],
@@ -56,7 +57,8 @@ PURE = [
     "tokens.extractor", "tokens.urlencoded", "tokens.json_body", "tokens.multipart_body", "tokens.find",
     "providers.context", "providers.base", "providers.altcha", "providers.geetest_v4",
     "providers.user", "providers.yunpian", "conditions", "rules", "judge",
-    "echo", "vendors", "gate", "endpoints", "policy.document", "policy.models", "policy.messages", "policy.matching",
+    "echo", "vendors", "gate", "endpoints", "policy.document", "policy.yaml_reader",
+    "policy.lists", "policy.models", "policy.messages", "policy.matching",
     "policy.accounts", "policy.rulebook", "policy.compile", "policy.lint",
 ]  # fmt: skip
 FORBIDDEN = {"asyncio", "os", "pathlib", "random", "requests", "secrets", "socket", "subprocess", "threading", "time"}

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from captcha_gate.errors import PolicyError
 from captcha_gate.policy.compile import compile_policy
-from captcha_gate.policy.document import Document, KeyPath, Place, Problem, parse_yaml, written_path
+from captcha_gate.policy.document import Document, KeyPath, Place, Problem, written_path
 from captcha_gate.policy.interpolation import Unset, interpolate
 from captcha_gate.policy.lint import escapes, warnings
+from captcha_gate.policy.yaml_reader import parse_yaml
 from captcha_gate.rules import Policy
 
 __all__ = ["load_policy"]
