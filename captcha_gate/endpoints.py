@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from captcha_gate.effects import Flow
 from captcha_gate.errors import BadReply, FetchError
-from captcha_gate.reply import Reply, plain_reply
+from captcha_gate.reply import RETRY_SOON, Reply, plain_reply
 
 if TYPE_CHECKING:
     from captcha_gate.gate import Gate
@@ -47,6 +47,6 @@ class Endpoints:
         try:
             challenge = yield from gate.vendors.issue(provider, provider.challenge(gate.context(view)))
         except (FetchError, BadReply):
-            return plain_reply(503, "No challenge can be had right now. Try again.", ("Retry-After", "5"))
+            return plain_reply(503, "No challenge can be had right now. Try again.", RETRY_SOON)
         body = json.dumps(challenge, separators=(",", ":")).encode()
         return Reply.of(200, "application/json", body)

@@ -65,7 +65,7 @@ class SyncFetcher:
         if isinstance(client, httpx.AsyncClient):
             raise TypeError("a WSGI gate asks with an httpx.Client; this is an AsyncClient")
         self._client = client
-        self._tls = _certificates()
+        self._tls = None if client else _certificates()  # a client brings its own
         self._lock = threading.Lock()
         self._pool: _SyncPool | None = None
 
@@ -119,7 +119,7 @@ class AsyncFetcher:
         if isinstance(client, httpx.Client):
             raise TypeError("an ASGI gate asks with an httpx.AsyncClient; this is a Client")
         self._client = client
-        self._tls = _certificates()
+        self._tls = None if client else _certificates()  # a client brings its own
         self._pools: dict[asyncio.AbstractEventLoop, _AsyncPool] = {}
         self._calls: set[asyncio.Task[httpx.Response]] = set()
 
@@ -133,15 +133,14 @@ class AsyncFetcher:
         self._calls.add(call)
         call.add_done_callback(self._ended)
         lag = await _wait(call, fetch.timeout + _GRACE)
-        try:
-            if not call.done():
-                raise FetchError(Reason.TIMEOUT, "no complete reply in time")  # noqa: TRY301 - judged below, like the rest
+        error = call.exception() if call.done() else FetchError(Reason.TIMEOUT, "no complete reply in time")
+        if error is None:
             return call.result()
-        except FetchError as error:
-            if error.reason is Reason.TIMEOUT and lag > max(_LAG * fetch.timeout, _LEAST_LAG):
-                # We were too slow to tell: whoever keeps our loop busy must not pass for an outage.
-                raise FetchError(error.reason, "this event loop was too busy to tell", proves_outage=False) from None
-            raise
+        timed_out = isinstance(error, FetchError) and error.reason is Reason.TIMEOUT
+        if timed_out and lag > max(_LAG * fetch.timeout, _LEAST_LAG):
+            # We were too slow to tell: whoever keeps our loop busy must not pass for an outage.
+            raise FetchError(Reason.TIMEOUT, "this event loop was too busy to tell", proves_outage=False)
+        raise error
 
     async def aclose(self) -> None:
         """Wait a moment for the calls under way, then close this loop's pool. It is made anew if it is needed again."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Reason
 
-__all__ = ["below", "is_ordinary", "readings", "trimmed"]
+__all__ = ["below", "is_ordinary", "mount_point", "readings", "trimmed"]
 
 #: gunicorn cuts its request line at 4094 and nginx at 8192: a longer path is nobody's honest URL.
 MAX_PATH: Final = 8192
@@ -51,7 +51,7 @@ def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple
     Raises:
         UnreadableRequest: `ambiguous_path`, for control characters, invalid UTF-8, absurd lengths and puzzles.
     """
-    mount = "/" + mount.strip("/") if mount.strip("/") else ""
+    mount = mount_point(mount)
     if is_ordinary(path) and not (raw_path and b"%" in raw_path):
         found = {path: None}
     else:
@@ -133,6 +133,12 @@ def _with_slashes_kept(raw_path: bytes | None) -> Iterator[str]:
     if raw_path and b"%2f" in raw_path.lower():
         text = raw_path.split(b"?", 1)[0].decode("latin-1")
         yield "%2F".join(unquote(piece, errors="replace") for piece in _ENCODED_SLASH.split(text))
+
+
+def mount_point(mount: str) -> str:
+    """ASGI's `root_path` with one slash before it and none behind; empty where there is none."""
+    inner = mount.strip("/")
+    return "/" + inner if inner else ""
 
 
 def below(path: str, mount: str) -> str:

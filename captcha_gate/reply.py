@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Policy
 
-__all__ = ["Reply", "plain_reply", "refusal"]
+__all__ = ["RETRY_SOON", "Reply", "plain_reply", "refusal"]
 
 PROBLEM: Final = "application/problem+json"
 PAGE: Final = "text/html; charset=utf-8"
 #: Seconds after which to try again. Short: an outage that lasts is probed anew every five seconds.
-_RETRY_AFTER: Final = "5"
+RETRY_SOON: Final = ("Retry-After", "5")
 
 #: On every reply: a refusal that somebody caches refuses people who did nothing.
 _HEADERS: Final = (
@@ -88,7 +88,7 @@ def refusal(decision: Decision, policy: Policy, view: RequestView) -> Reply:
     status = status_of(decision.outcome, decision.reason)
     headers = [("Vary", "Accept")]
     if status in (429, 503):
-        headers.append(("Retry-After", _RETRY_AFTER))
+        headers.append(RETRY_SOON)
     title, advice = _WORDS.get(decision.reason) or _WORDS[decision.outcome]
     if _prefers_page(view):
         back = _BACK if decision.outcome in _RETRYABLE and view.method == "POST" else ""

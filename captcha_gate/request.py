@@ -14,7 +14,7 @@ from werkzeug.sansio.http import parse_cookie
 from captcha_gate.decision import Decision
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Reason
-from captcha_gate.paths import below, readings
+from captcha_gate.paths import below, mount_point, readings
 
 __all__ = ["Address", "Headers", "Network", "Pairs", "Proxies", "Reading", "RequestView"]
 
@@ -120,7 +120,7 @@ class RequestView:
     @property
     def path_below_mount(self) -> str:
         """The path as given, without the mount point before it."""
-        return below(self.path, self.mount.rstrip("/"))
+        return below(self.path, mount_point(self.mount))
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:

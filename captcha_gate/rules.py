@@ -12,7 +12,7 @@ from captcha_gate.conditions import Matcher, Methods, Path
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Mode, Reason
 from captcha_gate.paths import is_ordinary, trimmed
-from captcha_gate.patterns import PathIndex
+from captcha_gate.patterns import PathIndex, PathPattern
 from captcha_gate.request import Proxies, Reading, RequestView
 from captcha_gate.tokens.fields import TokenSettings, Wanted
 
@@ -127,6 +127,12 @@ class Rule:
         return Strength.ANNOTATE if self.on_fail is OnFail.ANNOTATE else Strength.VERIFY
 
     @property
+    def patterns(self) -> tuple[PathPattern, ...]:
+        """The path patterns; none where it matches by other means."""
+        path = self.matcher.condition("path")
+        return path.patterns if isinstance(path, Path) else ()
+
+    @property
     def writes_out_options(self) -> bool:
         """Whether the policy names the method OPTIONS itself, so that even a CORS preflight is meant."""
         methods = self.matcher.condition("methods")
@@ -199,15 +205,8 @@ class Policy:
     @cached_property
     def index(self) -> PathIndex:
         """Which rules a path can concern. Made when it is first used; adapters use it when they are made."""
-        patterns = []
-        always = []
-        for number, rule in enumerate(self.rules):
-            path = rule.matcher.condition("path")
-            if isinstance(path, Path):
-                patterns += [(number, pattern) for pattern in path.patterns]
-            else:
-                always.append(number)
-        return PathIndex(patterns, always)
+        patterns = [(number, pattern) for number, rule in enumerate(self.rules) for pattern in rule.patterns]
+        return PathIndex(patterns, [number for number, rule in enumerate(self.rules) if not rule.patterns])
 
 
 def _strength(rule: Rule | None) -> Strength:

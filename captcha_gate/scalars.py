@@ -25,7 +25,6 @@ __all__ = [
     "Flag",
     "Name",
     "Rate",
-    "RateText",
     "Score",
     "Secret",
     "Size",
@@ -181,7 +180,6 @@ Name = Annotated[str, BeforeValidator(_name), _pattern(_NAME)]
 Duration = Annotated[float, BeforeValidator(_duration), _pattern(_DURATION)]
 #: Bytes.
 Size = Annotated[int, BeforeValidator(_size), _pattern(_SIZE)]
-RateText = Annotated[Rate, BeforeValidator(rate), _pattern(_RATE)]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 #: 0 is a bot, 1 is a human.
 Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Not, Path
-from captcha_gate.patterns import MANY, ONE, PathIndex, PathPattern
+from captcha_gate.patterns import MANY, ONE
 from captcha_gate.policy.document import Problem
 from captcha_gate.providers.base import Provider
 from captcha_gate.request import Network
@@ -28,12 +28,11 @@ def warnings(policy: Policy) -> Iterator[str]:
 
 def escapes(policy: Policy) -> Iterator[Problem]:
     """The rules that a client can leave by leaving a condition out, towards a weaker rule or none."""
-    index = _index(policy.rules)
     for number, rule in enumerate(policy.rules):
         if rule.action is not Action.VERIFY or rule.fallthrough or rule.strength is Strength.NOTHING:
             continue
         chosen = [condition for condition in rule.matcher.conditions if condition.client_chosen]
-        if chosen and not _is_caught(policy, number, index):
+        if chosen and not _is_caught(policy, number):
             keys = " or ".join(dict.fromkeys(key for condition in chosen for key in _chosen_keys(condition)))
             message = (
                 f"a client that changes its {keys} leaves this rule, for a weaker one or for none "
@@ -51,13 +50,13 @@ def _chosen_keys(condition: Condition) -> Iterator[str]:
             yield from _chosen_keys(inner)
 
 
-def _is_caught(policy: Policy, number: int, index: PathIndex) -> bool:
+def _is_caught(policy: Policy, number: int) -> bool:
     """Whether whoever leaves a rule provably meets another one that is as strong."""
     left = policy.rules[number]
     remaining = Matcher(tuple(c for c in left.matcher.conditions if not c.client_chosen))
-    patterns = _patterns(left)
     # Only what may share a path can catch, or let go: ten thousand rules are not compared with each other.
-    near = set().union(*map(index.overlapping, patterns)) if patterns else set(range(len(policy.rules)))
+    overlapping = map(policy.index.overlapping, left.patterns)
+    near = set().union(*overlapping) if left.patterns else set(range(len(policy.rules)))
     for rule in (policy.rules[later] for later in sorted(near) if later > number):
         if _disjoint(rule.matcher, remaining):
             continue
@@ -69,11 +68,10 @@ def _is_caught(policy: Policy, number: int, index: PathIndex) -> bool:
 
 
 def _unreachable(policy: Policy) -> Iterator[str]:
-    index = _index(policy.rules)
     for number, rule in enumerate(policy.rules):
-        for earlier in (policy.rules[n] for n in _candidates(index, rule) if n < number):
+        for earlier in (policy.rules[n] for n in _candidates(policy, rule) if n < number):
             if _covers(earlier.matcher, rule.matcher):
-                yield f"{rule.where}: rules.{rule.name}: {_shadowed(earlier, rule)}"
+                yield f"{_at(rule)}: {_shadowed(earlier, rule)}"
                 break
 
 
@@ -90,7 +88,7 @@ def _overlapping_fields(policy: Policy) -> Iterator[str]:
             for name in wanted.names.values():
                 if taken.setdefault(name, wanted.provider) != wanted.provider:
                     yield (
-                        f"{rule.where}: rules.{rule.name}: providers {taken[name]} and {wanted.provider} both read "
+                        f"{_at(rule)}: providers {taken[name]} and {wanted.provider} both read "
                         f"the field {name} (rename one with token.fields)"
                     )
 
@@ -140,21 +138,14 @@ def _disjoint(one: Matcher, other: Matcher) -> bool:
     return isinstance(methods, Methods) and isinstance(rest, Methods) and methods.disjoint(rest)
 
 
-# An index over the rules' patterns, so that ten thousand rules are not compared with each other.
-
-
-def _index(rules: Sequence[Rule]) -> PathIndex:
-    patterns = [(number, pattern) for number, rule in enumerate(rules) for pattern in _patterns(rule)]
-    return PathIndex(patterns, [number for number, rule in enumerate(rules) if not _patterns(rule)])
-
-
-def _candidates(index: PathIndex, rule: Rule) -> list[int]:
+def _candidates(policy: Policy, rule: Rule) -> list[int]:
     """The rules that match at least some path of this one, and so may cover it."""
-    patterns = _patterns(rule)
-    sample = [_NOWHERE if segment in (ONE, MANY) else segment for segment in patterns[0].segments] if patterns else []
-    return index.candidates("/" + "/".join(sample) if patterns else _NOWHERE)
+    if not rule.patterns:
+        return policy.index.candidates(_NOWHERE)
+    sample = [_NOWHERE if segment in (ONE, MANY) else segment for segment in rule.patterns[0].segments]
+    return policy.index.candidates("/" + "/".join(sample))
 
 
-def _patterns(rule: Rule) -> tuple[PathPattern, ...]:
-    condition = rule.matcher.condition("path")
-    return condition.patterns if isinstance(condition, Path) else ()
+def _at(rule: Rule) -> str:
+    """Where a rule stands, as a problem begins; a rule of a mapping has no line."""
+    return ": ".join([*([rule.where] if rule.where else []), f"rules.{rule.name}"])

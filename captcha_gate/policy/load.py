@@ -113,7 +113,7 @@ class _Loading:
         lines = self._written(problems)
         if lines or policy is None:
             raise PolicyError(lines)
-        return replace(policy, warnings=tuple(text.removeprefix(": ") for text in warnings(policy)))
+        return replace(policy, warnings=tuple(warnings(policy)))
 
     def _written(self, problems: list[Problem]) -> list[str]:
         placed = [
