@@ -3,13 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types check clean
+FUZZ_EXAMPLES ?= 5000
+
+.PHONY: bench demo fuzz test lint types check clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/captcha-gate demo
 
 test: $(VENV)/test.installed
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+fuzz: $(VENV)/test.installed
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n 2 tests/fuzz $(PYTEST_ARGS)
+
+bench: $(VENV)/bench.installed
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/lint.installed
 	$(BIN)/ruff check .
@@ -25,15 +33,19 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 $(VENV)/demo.installed: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]"
 	@touch $@
 
 $(VENV)/test.installed: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group test
+	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]" --group test
+	@touch $@
+
+$(VENV)/bench.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]" --group bench
 	@touch $@
 
 $(VENV)/lint.installed: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]" --group lint
 	@touch $@
 
 clean:

@@ -7,7 +7,6 @@ app = CaptchaGate(app, policy="policy.yaml")
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +45,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version("captcha_gate")
+        from importlib.metadata import version  # noqa: PLC0415 - takes longer to import than half of the package
+
+        return version("captcha_gate")
     if name not in _HOMES:
         raise AttributeError(f"module 'captcha_gate' has no attribute {name!r}")
     return getattr(import_module(f"captcha_gate.{_HOMES[name]}"), name)

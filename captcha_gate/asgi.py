@@ -11,9 +11,10 @@ from captcha_gate.asgi_body import Message, RecordedBody
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.errors import ClientGone, UnsupportedScope
-from captcha_gate.fetch import AsyncFetcher
+from captcha_gate.egress.fetch import AsyncFetcher
+from captcha_gate.errors import ClientGone, StoreError, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.redirects import STATUSES, awaits, redirected
 from captcha_gate.reply import Reply, refusal
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
@@ -33,6 +34,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: RFC 6455 §7.4.1: the peer's request violates our policy.
 _POLICY_VIOLATION = 1008
+_SHUT_DOWN = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
 class CaptchaGate:
@@ -64,30 +66,58 @@ class CaptchaGate:
         if takes(app) == "wsgi":
             raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
         self.app = app
-        self._mounted = mount(policy, store, on_decision)
+        self._mounted = mount(policy, store, on_decision, asynchronous=True)
         self._fetcher = AsyncFetcher(http_client)
         self._once = AsyncOnce()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
-        match scope["type"]:
-            case "http" if not scope.get("root_path") and self._mounted.ignores(
-                scope["method"], scope["path"], scope.get("raw_path") or b""
-            ):
-                await self._pass_by(scope, receive, send)
+        kind = scope["type"]
+        if (
+            kind == "http"
+            and not scope.get("root_path")
+            and self._mounted.ignores(scope["method"], scope["path"], scope.get("raw_path") or b"")
+        ):
+            # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
+            if scope.setdefault(SCOPE_KEY) is not None and not isinstance(scope[SCOPE_KEY], Decision):
+                scope[SCOPE_KEY] = None
+            await self.app(scope, receive, send)
+            return
+        match kind:
             case "http" | "websocket":
                 await self._handle(scope, receive, send)
             case "lifespan":
-                try:
-                    await self.app(scope, receive, send)
-                finally:
-                    await self.aclose()
+                await self._live(scope, receive, send)
             case other:
                 raise UnsupportedScope(f"captcha_gate does not know the scope type {other!r} and does not pass it on")
 
     async def aclose(self) -> None:
-        """Close the running loop's connections to vendors. The lifespan does it, where there is one."""
+        """Close the running loop's connections to vendors and store. The lifespan does it, where there is one."""
         await self._fetcher.aclose()
+        aclose = getattr(self._mounted.own_store, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the lifespan through, and close our own connections at its end.
+
+        That is before the server hears that the application has shut down: then it may leave at once, and take the
+        loop along.
+        """
+        ended = False
+
+        async def end_with_it(message: Message) -> None:
+            nonlocal ended
+            if message["type"] in _SHUT_DOWN:
+                ended = True
+                await self.aclose()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, end_with_it)
+        finally:
+            if not ended:
+                await self.aclose()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         view = _view(scope, self._mounted.policy.proxies)
@@ -107,7 +137,8 @@ class CaptchaGate:
                 await self._refuse(decision, view, receive, send)
                 return
             body.rewind()
-            await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, send)
+            watched = self._watching(decision, view, body, send) if awaits(decision) else send
+            await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, watched)
         except ClientGone:
             return
         finally:
@@ -118,6 +149,20 @@ class CaptchaGate:
         if not isinstance(scope.get(SCOPE_KEY), Decision):
             scope[SCOPE_KEY] = None
         await self.app(scope, receive, send)
+
+    def _watching(self, decision: Decision, view: RequestView, body: RecordedBody, send: Send) -> Send:
+        """See whether the application redirects a request that passed."""
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in STATUSES:
+                location = "".join(_Headers(message.get("headers", [])).get_all("location"))
+                try:
+                    await self._run(redirected(decision, view.path, location), body)
+                except StoreError as error:
+                    self._mounted.report.forgot(decision, error)
+            await send(message)
+
+        return watched
 
     async def _refuse(self, decision: Decision, view: RequestView, receive: Receive, send: Send) -> None:
         if view.kind == "http":

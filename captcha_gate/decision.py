@@ -72,6 +72,7 @@ class Basis:
 
     claim: str | None  #: `None` where nothing was claimed, for the token did not get that far
     verdict: Verdict
+    redirected: bool = False  #: the verdict is that of the request whose redirection this one follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Decision:
     Attributes:
         allowed: an enforcing gate forwards the request, annotated and opened included. False in the application
             only where `mode` is monitor.
-        verified: a provider confirmed the token now, or an earlier pass stands for it.
+        verified: a provider confirmed the token now, or an earlier pass stands for it (`cleared`).
         outcome: what became of the request.
         reason: why.
         provider_reason: the vendor's own words, e.g. `pass_token expire`.

@@ -1,15 +1,15 @@
-"""Takes out of a verdict what the vendor only echoed: no token field may reach a log or the application."""
+"""Takes out of a verdict what the vendor only echoed: no token and no secret may reach a log or the application."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from captcha_gate.decision import Verdict
 
-__all__ = ["without_token"]
+__all__ = ["without_echo", "without_token"]
 
 #: A shorter field is compared whole only: it may well be part of an innocent word.
 _TELLING: Final = 8
@@ -19,15 +19,28 @@ _BEGINNING: Final = 16
 _KEPT: Final = 200
 
 
-def without_token(verdict: Verdict, fields: Mapping[str, str]) -> Verdict:
-    """The verdict, with every token field that the vendor repeated taken out, and its words cut to a line."""
-    values = frozenset(value.casefold() for value in fields.values())
-    said = verdict.provider_reason
+def without_token(verdict: Verdict, private: Iterable[str]) -> Verdict:
+    """The verdict, with everything private that the vendor repeated taken out, and its words cut to a line.
+
+    Args:
+        verdict: the provider's.
+        private: the token's fields, and the secrets of the account.
+    """
+    values = frozenset(value.casefold() for value in private)
     return replace(
         verdict,
-        provider_reason="" if _echoes(said, values) else said[:_KEPT],
+        provider_reason=_line(verdict.provider_reason, values),
         detail=MappingProxyType(_cleaned(verdict.detail, values)),
     )
+
+
+def without_echo(said: str, private: Iterable[str]) -> str:
+    """A vendor's words, cut to a line; nothing where they repeat something private."""
+    return _line(said, frozenset(value.casefold() for value in private))
+
+
+def _line(said: str, values: Collection[str]) -> str:
+    return "" if _echoes(said, values) else said[:_KEPT]
 
 
 def _cleaned(told: Any, values: Collection[str]) -> Any:

@@ -18,7 +18,20 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Claim", "Compute", "Effect", "Fetch", "Flow", "Increment", "Once", "ReadChunk", "Release", "StoreOp"]
+__all__ = [
+    "Claim",
+    "Compute",
+    "Effect",
+    "Fetch",
+    "Flow",
+    "Get",
+    "Increment",
+    "Once",
+    "Put",
+    "ReadChunk",
+    "Release",
+    "StoreOp",
+]
 
 T = TypeVar("T")
 
@@ -41,7 +54,8 @@ class Fetch(Effect["httpx.Response"]):
     """Send a request to a vendor. Reply: status and capped body. Raises `FetchError`."""
 
     request: httpx.Request
-    timeout: float  #: seconds for everything: resolving, connecting, sending, the whole reply
+    timeout: float  #: seconds for everything: queueing, resolving, connecting, sending, the whole reply
+    urgent: bool = False  #: does not queue behind others: what they wait for may be what this one is to find out
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +108,19 @@ class Increment(StoreOp[int]):
 
     key: str
     ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Put(StoreOp[None]):
+    """Keep `value` under `key` for `ttl` seconds."""
+
+    key: str
+    value: str = field(repr=False)
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Get(StoreOp["str | None"]):
+    """What is kept under `key`. Reply: the value; `None` where there is none, or none any more."""
+
+    key: str

@@ -11,6 +11,7 @@ A client that fails a CAPTCHA is a value (`Outcome`), never an exception. Except
     │  └─ ClientGone        the client hung up while it was sending its body      -> nobody is left to answer
     ├─ BadReply             a vendor's reply is not what its documents describe   -> outcome `unavailable`
     ├─ RepeatedField        a token field was given twice                         -> outcome `failed`
+    ├─ DeviceError          VAPTCHA's device API did not do what a handler asked; for that handler to catch
     └─ UnsupportedScope     an ASGI server sent a scope that the gate does not know; refused, never passed on
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "BadReply",
     "CaptchaGateError",
     "ClientGone",
+    "DeviceError",
     "FetchError",
     "PerformError",
     "PolicyError",
@@ -74,7 +76,7 @@ class FetchError(PerformError):
     """A vendor could not be reached in time, or what it sent cannot be used.
 
     Attributes:
-        reason: `timeout`, `network`, `bad_reply` or `overloaded`.
+        reason: `timeout`, `network`, `bad_reply`, `overloaded` or `breaker_open`.
         nothing_sent: the vendor cannot have seen the request, so that sending it again is safe.
         proves_outage: another party than this gate is at fault; false for our own full pool and for a
             certificate that does not verify, which is an attack or a mistake and never opens a gate.
@@ -112,6 +114,19 @@ class RepeatedField(CaptchaGateError):
     def __init__(self, provider: str, name: str) -> None:
         self.provider = provider
         super().__init__(name)
+
+
+class DeviceError(CaptchaGateError):
+    """VAPTCHA's device API did not do what it was asked. Its message quotes neither token nor user.
+
+    Attributes:
+        reason: `malformed_token` (a server that may not be asked), `invalid_token` (it refuses), `throttled`, or why it
+            could not answer: `timeout`, `network`, `provider_error`, `bad_reply`, `overloaded`.
+    """
+
+    def __init__(self, reason: Reason, explanation: str) -> None:
+        self.reason = reason
+        super().__init__(explanation)
 
 
 class UnsupportedScope(CaptchaGateError):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
-from captcha_gate.effects import Claim, Flow, Increment, ReadChunk, Release
+from captcha_gate.effects import Claim, Flow, Get, Increment, ReadChunk, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
 from captcha_gate.judge import annotates, judge
 from captcha_gate.outcome import Mode, Outcome, Reason
 from captcha_gate.providers.context import Context
+from captcha_gate.redirects import told_again
 from captcha_gate.rules import Action, Policy, Rule
 from captcha_gate.tokens.find import Token, find_token
 from captcha_gate.vendors import Vendors
@@ -91,22 +92,45 @@ class Gate:
             return _concluded(rule, None, Verdict.misconfigured(_place(error), Reason.INTERNAL_ERROR))
 
     def _verify(self, rule: Rule, token: Token, view: RequestView) -> Flow[Decision]:
-        """Check the fields, take the token as used, ask the provider, judge its verdict, open or refuse."""
+        """Ask what the token is worth, judge that by the rule, open or refuse."""
         provider = self.policy.providers[token.provider]
-        if not all(field.accepts(token.fields[field.name]) for field in provider.client_fields):
-            return _concluded(rule, token.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "refused before any call"))
-        if provider.needs_shared_store and view.many_processes and not self._shared_store:
-            lacking = f"{provider.type} needs a store that all processes share, and this server runs several"
-            return _concluded(rule, token.provider, Verdict.misconfigured(lacking, Reason.INTERNAL_ERROR))
         context = self.context(view)
-        basis = yield from self._basis(provider, token, context, view)
+        if (yield from _fails_too_often(rule, view)):
+            return _concluded(rule, token.provider, Verdict.failed(Reason.THROTTLED_CLIENT, "not asked any more"))
+        basis = yield from self._basis(rule, token, context, view)
         verdict = judge(rule, basis.verdict, context.now)
         opens = False
+        if verdict.outcome is Outcome.FAILED:
+            yield from _note_failure(rule, view)
         if verdict.outcome is Outcome.UNAVAILABLE:
-            opens = yield from self._may_open(rule, provider, context)
+            opens = yield from self._may_open(rule, provider, verdict, context)
             if not opens and basis.claim is not None:
                 yield from Release(basis.claim)
         return _concluded(rule, token.provider, verdict, opens=opens, basis=basis)
+
+    def _basis(self, rule: Rule, token: Token, context: Context, view: RequestView) -> Flow[Basis]:
+        """Check the fields, take the token as used, ask the provider: its verdict, and the claim that it rests on."""
+        provider = self.policy.providers[token.provider]
+        if not provider.accepts(token.fields):
+            return Basis(None, Verdict.failed(Reason.MALFORMED_TOKEN, "refused before any call"))
+        if provider.needs_shared_store and view.many_processes and not self._shared_store:
+            lacking = f"{provider.type} needs a store that all processes share, and this server runs several"
+            return Basis(None, Verdict.misconfigured(lacking, Reason.INTERNAL_ERROR))
+        verdict = None
+        if provider.is_local(token.fields):
+            # A forged proof may name any nonce: only a signed one is taken as used.
+            verdict = yield from self.vendors.ask(provider, token.fields, context)
+            if verdict.outcome not in (Outcome.PASSED, Outcome.UNAVAILABLE):
+                return Basis(None, verdict)
+        claim, ttl = _claim(provider, token, context)
+        if view.outer and view.outer.basis and view.outer.basis.claim == claim:
+            return view.outer.basis
+        if not (yield from Claim(claim, ttl)):
+            told = yield from told_again(rule.name, claim, view.path)
+            return Basis(claim, told or Verdict.failed(Reason.REPLAYED, "used before"), redirected=told is not None)
+        if verdict is None:
+            verdict = yield from self.vendors.ask(provider, token.fields, context)
+        return Basis(claim, without_token(verdict, (*token.fields.values(), *provider.secrets)))
 
     # README: end
 
@@ -114,33 +138,37 @@ class Gate:
         """What a provider may know of the request and of the world."""
         return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
 
-    def _basis(self, provider: Provider, token: Token, context: Context, view: RequestView) -> Flow[Basis]:
-        """The provider's verdict of a token that nobody used before, and the claim that says so."""
-        verdict = None
-        if provider.local:
-            # A forged proof may name any nonce: only a signed one is taken as used.
-            verdict = yield from self.vendors.ask(provider, token.fields, context)
-            if verdict.outcome is not Outcome.PASSED:
-                return Basis(None, verdict)
-        used = provider.claimed(token.fields, context)
-        claim = "claim:" + hashlib.sha256(f"{provider.account_id}\0{used.value}".encode()).hexdigest()
-        outer = view.outer.basis if view.outer else None
-        if outer is not None and outer.claim == claim:
-            return outer
-        if not (yield from Claim(claim, used.ttl)):
-            return Basis(claim, Verdict.failed(Reason.REPLAYED, "used before"))
-        if verdict is None:
-            verdict = yield from self.vendors.ask(provider, token.fields, context)
-        return Basis(claim, without_token(verdict, token.fields))
-
-    def _may_open(self, rule: Rule, provider: Provider, context: Context) -> Flow[bool]:
+    def _may_open(self, rule: Rule, provider: Provider, verdict: Verdict, context: Context) -> Flow[bool]:
         """Whether an outage lets a request through: by the rule's word, on proof, and not too often."""
         if not rule.on_unavailable.allow:
             return False
-        if not (yield from self.vendors.proven_down(provider, context)):
+        if not (yield from self.vendors.proven_down(provider, verdict, context)):
             return False
         rate = rule.on_unavailable.rate
         return rate is None or (yield from Increment(f"opened:{rule.name}", rate.seconds)) <= rate.limit
+
+
+def _claim(provider: Provider, token: Token, context: Context) -> tuple[str, float]:
+    """The store's key for a used token, scoped by the provider's account, and its seconds."""
+    used = provider.claimed(token.fields, context)
+    return "claim:" + hashlib.sha256(f"{provider.account_id}\0{used.value}".encode()).hexdigest(), used.ttl
+
+
+def _fails_too_often(rule: Rule, view: RequestView) -> Flow[bool]:
+    """Whether this client's network has used up its failures, so that its junk costs the vendor's quota no more."""
+    if rule.failed_limit is None or view.client_network is None:
+        return False
+    count = yield from Get(_failures(rule, view))
+    return count is not None and int(count) >= rule.failed_limit.limit
+
+
+def _note_failure(rule: Rule, view: RequestView) -> Flow[None]:
+    if rule.failed_limit is not None and view.client_network is not None:
+        yield from Increment(_failures(rule, view), rule.failed_limit.seconds)
+
+
+def _failures(rule: Rule, view: RequestView) -> str:
+    return f"failed:{rule.name}:{view.client_network}"
 
 
 def _has_body(rule: Rule, view: RequestView) -> Flow[bool]:
@@ -153,12 +181,13 @@ def _concluded(
 ) -> Decision:
     """The decision that a verdict leads to under a rule."""
     passed = verdict.outcome is Outcome.PASSED
+    cleared = passed and basis is not None and basis.redirected
     annotated = verdict.outcome is Outcome.FAILED and annotates(rule, verdict.reason)
     return Decision(
         allowed=passed or annotated or opens,
         verified=passed,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
+        outcome=Outcome.CLEARED if cleared else verdict.outcome,
+        reason=Reason.REDIRECTED if cleared else verdict.reason,
         provider_reason=verdict.provider_reason,
         rule=rule.name,
         provider=provider,

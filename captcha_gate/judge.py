@@ -28,6 +28,8 @@ def judge(rule: Rule, verdict: Verdict, now: float) -> Verdict:
 
 def annotates(rule: Rule, reason: Reason) -> bool:
     """Whether the rule forwards a request whose token failed for this reason."""
+    if reason is Reason.THROTTLED_CLIENT:
+        return False
     if rule.score and reason is Reason.LOW_SCORE and rule.score.below is OnFail.ANNOTATE:
         return True
     if rule.score and reason is Reason.MISSING_SCORE and rule.score.missing is OnFail.ANNOTATE:

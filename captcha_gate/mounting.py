@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from captcha_gate.endpoints import Endpoints
 from captcha_gate.errors import PolicyError
@@ -16,6 +16,12 @@ from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
 
 __all__ = ["Mounted", "PolicySource", "mount", "takes"]
+
+#: Methods that are what they look like. A request with any other is looked at closely.
+_PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: Paths that are remembered, and characters of one: at most 300 kB, whatever clients ask for.
+_REMEMBERED: Final = 1024
+_SHORT_PATH: Final = 256
 
 PolicySource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Policy"
 
@@ -27,19 +33,33 @@ class Mounted:
     gate: Gate
     policy: Policy
     store: Store
+    own_store: Store | None  #: the same, where it was opened here and is closed with the gate
     endpoints: Endpoints
     report: Reporter
+    ignored: set[str] = field(default_factory=set)  #: paths that nothing here concerns
 
     def ignores(self, method: str, path: str, raw_path: bytes = b"") -> bool:
         """Whether neither a rule nor an endpoint can concern a request without a mount point.
 
-        A look at the path is enough, and all that most requests of most sites cost.
+        A look at the path is enough, and all that most requests of most sites cost. Paths that were ignored before are
+        remembered, for most requests go to few of them.
         """
-        plain = method.isascii() and method.isalpha() and b"%" not in raw_path
-        return plain and self.policy.ignores(path) and not self.endpoints.has(path)
+        if method not in _PLAIN_METHODS or b"%" in raw_path:
+            return False
+        if path in self.ignored:
+            return True
+        if not self.policy.ignores(path) or self.endpoints.has(path):
+            return False
+        if len(path) <= _SHORT_PATH:
+            if len(self.ignored) >= _REMEMBERED:
+                self.ignored.clear()
+            self.ignored.add(path)
+        return True
 
 
-def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecision | None) -> Mounted:
+def mount(
+    policy: PolicySource, store: Store | str | None, on_decision: OnDecision | None, *, asynchronous: bool
+) -> Mounted:
     """Load the policy and open the store.
 
     Raises:
@@ -51,13 +71,23 @@ def mount(policy: PolicySource, store: Store | str | None, on_decision: OnDecisi
         from captcha_gate.policy.load import load_policy  # noqa: PLC0415
 
         policy = load_policy(policy)
-    opened = open_store(store or policy.store) if store is None or isinstance(store, str) else store
+    opened = _opened(policy.store if store is None else store, asynchronous=asynchronous)
     for warning in policy.warnings:
         LOGGER.warning("%s", warning)
     _check_store(policy, opened)
     _ = policy.index  # made now, not by the first request
     gate = Gate(policy, shared_store=opened.shared)
-    return Mounted(gate, policy, opened, Endpoints(policy), Reporter(on_decision))
+    own = None if opened is store else opened
+    return Mounted(gate, policy, opened, own, Endpoints(policy), Reporter(on_decision))
+
+
+def _opened(store: Store | str, *, asynchronous: bool) -> Store:
+    if not isinstance(store, str):
+        return store
+    try:
+        return open_store(store, asynchronous=asynchronous)
+    except ValueError as error:
+        raise PolicyError([str(error)]) from None
 
 
 def _refuse_coroutine(on_decision: OnDecision | None) -> None:
@@ -86,13 +116,9 @@ def takes(app: Any) -> str | None:
 
 
 def _check_store(policy: Policy, store: Store) -> None:
-    lonely = [name for name, provider in policy.providers.items() if provider.needs_shared_store]
-    if not lonely or store.shared:
+    problem = policy.forgetful(shared_store=store.shared)
+    if problem is None:
         return
-    problem = (
-        f"providers {', '.join(lonely)}: a used token is known only to the process that saw it, "
-        "for the store is this process's memory"
-    )
     workers = os.environ.get("WEB_CONCURRENCY", "")
     if workers.isdigit() and int(workers) > 1:
         raise PolicyError([f"{problem}, and WEB_CONCURRENCY={workers} (run one process, or share the store)"])

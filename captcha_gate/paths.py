@@ -20,9 +20,12 @@ __all__ = ["below", "is_ordinary", "mount_point", "readings", "trimmed"]
 MAX_PATH: Final = 8192
 #: An honest path has one to three readings, an archived URL within a path some fifty. More is somebody trying.
 MAX_READINGS: Final = 256
+#: Characters of all readings of a path together: each of them is matched, a regular expression may take them squared.
+MAX_EXPANDED: Final = 64 * 1024
 
-#: One reading only: no escape, no doubled slash, no dot segment, nothing that any framework would cut or fold.
-_ORDINARY: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_~!$&'()*+,=:@.\-]+)*/?")
+#: One reading only: no escape, no doubled slash, no segment that begins with a dot, nothing that any framework would
+#: cut or fold. What is ordinary and does not fit (`/.well-known`) merely takes longer.
+_ORDINARY: Final = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@\-][A-Za-z0-9_~!$&'()*+,=:@.\-]*+)*+/?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _ABSOLUTE_FORM: Final = re.compile(r" *[A-Za-z][A-Za-z0-9+.\-]*:(?://[^/?#]*)?")
 _PARAMETERS: Final = re.compile(r";[^/]*")
@@ -80,7 +83,7 @@ def _expanded(given: Iterable[str]) -> dict[str, None]:
             if variant not in found:
                 found[variant] = None
                 waiting.append(variant)
-        if len(found) > MAX_READINGS:
+        if len(found) > MAX_READINGS or sum(map(len, found)) > MAX_EXPANDED:
             raise UnreadableRequest(Reason.AMBIGUOUS_PATH, "the path can be read in too many ways")
     return found
 
@@ -113,6 +116,8 @@ def _variants(path: str) -> Iterator[str]:
         # Absolute form (`POST http://host/login`) and a missing slash (`POST login`): some servers hand both on.
         host = _ABSOLUTE_FORM.match(path)
         yield (path[host.end() :] or "/") if host else "/" + path.lstrip(" ")
+        # Werkzeug's dispatcher takes what stands before the first slash for the name of an application, and drops it.
+        yield "/" + path.partition("/")[2]
 
 
 def _without_dot_segments(path: str) -> str:

@@ -179,6 +179,20 @@ class PathIndex:
             found += node.ends
         return sorted(set(found)) if len(found) > 1 else found
 
+    def concerns(self, path: str) -> bool:
+        """Whether there are candidates for a path, trailing slash or not: all that most requests need to know."""
+        if self._always:
+            return True
+        node: _Node | None = self._root
+        for segment in path[1:].split("/"):
+            if node is None:
+                return False
+            if node.deep or node.one is not None:
+                return bool(self.candidates(path.rstrip("/") or "/"))
+            if segment:
+                node = node.literal.get(segment)
+        return node is not None and bool(node.ends or node.deep or node.one)
+
     def overlapping(self, pattern: PathPattern) -> set[int]:
         """The numbers of all patterns that may share a path with this one, and of those without a pattern."""
         found = set(self._always)

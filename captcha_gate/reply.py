@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,7 +51,12 @@ _WORDS: Final[dict[Outcome | Reason, tuple[str, str]]] = {
     Reason.EXPIRED: ("CAPTCHA expired", "It took too long. Solve a new CAPTCHA, then send the request again."),
     Reason.REPLAYED: ("CAPTCHA already used", "Each CAPTCHA is good once. Solve a new one, then send again."),
     Reason.TOO_OLD: ("CAPTCHA expired", "It took too long. Solve a new CAPTCHA, then send the request again."),
+    Reason.THROTTLED_CLIENT: ("Too many attempts", "Too many CAPTCHAs were not accepted. Wait, then try again."),
     Outcome.UNAVAILABLE: ("CAPTCHA cannot be checked", "The check is out of order right now. Try again in a moment."),
+    Reason.OFFLINE: (
+        "CAPTCHA cannot be checked",
+        "It was solved while its vendor was out of order. Load a new one, then send the request again.",
+    ),
     Outcome.MISCONFIGURED: ("CAPTCHA cannot be checked", "This site's check is out of order. It is not your fault."),
     Outcome.UNREADABLE: ("Request not understood", "The request could not be read safely."),
     Reason.BODY_TOO_LARGE: ("Request too large", "The CAPTCHA fields were not found within the size allowed here."),
@@ -87,8 +92,10 @@ def refusal(decision: Decision, policy: Policy, view: RequestView) -> Reply:
     """What a refused client is told, in the form that it prefers."""
     status = status_of(decision.outcome, decision.reason)
     headers = [("Vary", "Accept")]
-    if status in (429, 503):
+    if status == 503:
         headers.append(RETRY_SOON)
+    if status == 429:
+        headers.append(("Retry-After", str(_seconds_to_wait(decision, policy))))
     title, advice = _WORDS.get(decision.reason) or _WORDS[decision.outcome]
     if _prefers_page(view):
         back = _BACK if decision.outcome in _RETRYABLE and view.method == "POST" else ""
@@ -101,10 +108,16 @@ def refusal(decision: Decision, policy: Policy, view: RequestView) -> Reply:
         "status": status,
         "detail": advice,
         "code": decision.reason.value,
-        "retryable": decision.outcome in _RETRYABLE,
+        "retryable": decision.outcome in _RETRYABLE and decision.reason is not Reason.THROTTLED_CLIENT,
     }
     problem.update(_about_provider(decision, policy))
     return Reply.of(status, PROBLEM, json.dumps(problem).encode(), *headers)
+
+
+def _seconds_to_wait(decision: Decision, policy: Policy) -> int:
+    """The whole window: when it began is known to the store alone."""
+    rule = policy.named.get(decision.rule)
+    return math.ceil(rule.failed_limit.seconds) if rule and rule.failed_limit else int(RETRY_SOON[1])
 
 
 def _about_provider(decision: Decision, policy: Policy) -> dict[str, Any]:
@@ -128,4 +141,6 @@ def _prefers_page(view: RequestView) -> bool:
 
 @cache
 def _page() -> Template:
+    from importlib.resources import files  # noqa: PLC0415 - only who is refused pays for it
+
     return Template(files("captcha_gate.pages").joinpath("refusal.html").read_text(encoding="utf-8"))

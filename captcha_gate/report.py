@@ -52,6 +52,11 @@ class Reporter:
             except Exception as error:  # noqa: BLE001 - the operator's hook must not cost anybody their request
                 LOGGER.error("on_decision raised %s", type(error).__name__)  # noqa: TRY400 - its message may quote a secret
 
+    @staticmethod
+    def forgot(decision: Decision, error: Exception) -> None:
+        """Log that a redirected request cannot be let through once more: its client has to solve anew."""
+        LOGGER.warning("a redirection was not remembered: rule=%s said=%r", decision.rule, str(error))
+
     def _level(self, decision: Decision) -> int:
         if decision.outcome is Outcome.UNAVAILABLE:
             return logging.WARNING

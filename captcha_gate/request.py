@@ -16,7 +16,7 @@ from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.paths import below, mount_point, readings
 
-__all__ = ["Address", "Headers", "Network", "Pairs", "Proxies", "Reading", "RequestView"]
+__all__ = ["Address", "Headers", "Network", "Pairs", "Proxies", "Reading", "RequestView", "address_of"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -69,12 +69,12 @@ class Proxies:
             peer: the address of the socket's other end; `None` for a Unix socket.
             hops: the values of the forwarding header.
         """
-        current = _address(peer or "")
+        current = address_of(peer or "")
         trusted = self.unix if peer is None else self._trusts(current)
         for hop in reversed([item for value in hops for item in value.split(",")]):
             if not trusted:
                 break
-            current = _address(_without_port(hop.strip()))
+            current = address_of(_without_port(hop.strip()))
             trusted = self._trusts(current)
         return current
 
@@ -201,8 +201,17 @@ class RequestView:
         """The client's address as far as it can be trusted; v4-mapped addresses as IPv4."""
         return self.proxies.client_of(self.peer, self.headers.get_all(self.proxies.header))
 
+    @property
+    def client_network(self) -> str | None:
+        """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
+        address = self.client_ip
+        if isinstance(address, IPv6Address):
+            return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+        return None if address is None else str(address)
 
-def _address(text: str) -> Address | None:
+
+def address_of(text: str) -> Address | None:
+    """The address that a text is, a v4-mapped one as IPv4; `None` for every other text."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from captcha_gate.conditions import Matcher, Methods, Path
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Mode, Reason
-from captcha_gate.paths import is_ordinary, trimmed
+from captcha_gate.paths import is_ordinary
 from captcha_gate.patterns import PathIndex, PathPattern
 from captcha_gate.request import Proxies, Reading, RequestView
 from captcha_gate.tokens.fields import TokenSettings, Wanted
@@ -95,6 +95,7 @@ class Rule:
         where: `file:line:column` of it in the policy.
         wanted: the token fields of each provider, in the rule's order.
         max_age: seconds since the challenge was solved.
+        failed_limit: failures of one client's network after which its tokens are refused unasked.
         fallthrough: the operator knows that clients can leave this rule.
     """
 
@@ -111,6 +112,7 @@ class Rule:
     max_age: float | None = None
     on_fail: OnFail = OnFail.REJECT
     on_unavailable: OnUnavailable = field(default_factory=OnUnavailable)
+    failed_limit: Rate | None = None
     fallthrough: bool = False
 
     @property
@@ -158,7 +160,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     default: Rule | None = None
     providers: Mapping[str, Provider] = field(default_factory=dict)
-    store: str = "memory://"
+    store: str = field(default="memory://", repr=False)  # it may hold a password
     proxies: Proxies = field(default_factory=Proxies)
     prefix: str = "/captcha-gate"
     warnings: tuple[str, ...] = ()
@@ -187,7 +189,21 @@ class Policy:
 
         Said of ordinary paths only; the others take the long way. This is all that most requests cost.
         """
-        return self.default is None and is_ordinary(path) and not self.index.candidates(trimmed(path))
+        return self.default is None and is_ordinary(path) and not self.index.concerns(path)
+
+    def forgetful(self, *, shared_store: bool) -> str | None:
+        """What several processes would get wrong; `None` where nothing is.
+
+        Args:
+            shared_store: whether what is used is known to all processes.
+        """
+        lonely = [name for name, provider in self.providers.items() if provider.needs_shared_store]
+        if shared_store or not lonely:
+            return None
+        return (
+            f"providers {', '.join(lonely)}: a used token is known only to the process that saw it, "
+            "for the store is this process's memory"
+        )
 
     @cached_property
     def strictest_mode(self) -> Mode:

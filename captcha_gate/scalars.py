@@ -21,11 +21,14 @@ __all__ = [
     "BaseUrl",
     "CidrText",
     "Cost",
+    "Count",
     "Duration",
     "Flag",
     "Name",
     "Rate",
+    "Scene",
     "Score",
+    "ScriptUrl",
     "Secret",
     "Size",
     "Text",
@@ -41,6 +44,7 @@ _DURATION: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
 _SIZE: Final = r"([0-9]{1,12})(B|kB|KiB|MB|MiB|GB|GiB)"
 _RATE: Final = r"([1-9][0-9]{0,8})/(s|m|h|d)"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9])?"
+_SCRIPT: Final = r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}"
 _URL_PATH: Final = r"/[A-Za-z0-9_.~\-/]{1,200}"
 
 
@@ -133,6 +137,13 @@ def _base_url(value: Any) -> str:
     return text
 
 
+def _script_url(value: Any) -> str:
+    text = _as_text(value)
+    if not re.fullmatch(_SCRIPT, text):
+        raise problem("expected the address of a script (write https://static.example.com/a.js, or /static/a.js)")
+    return text
+
+
 def _url_path(value: Any) -> str:
     if not re.fullmatch(_URL_PATH, _as_text(value)):
         raise problem("expected a path such as /captcha-gate")
@@ -185,7 +196,12 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 #: Rounds of a key derivation: enough to matter, few enough that a phone gets through.
 Cost = Annotated[int, BeforeValidator(_whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[int, BeforeValidator(_whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+#: The number by which a vendor tells the pages of one account apart.
+Scene = Annotated[int, BeforeValidator(_whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
 BaseUrl = Annotated[str, BeforeValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
+#: Where a page loads a script from: a URL, or a path of the site's own. Nothing in it could end an attribute.
+ScriptUrl = Annotated[str, BeforeValidator(_script_url), _pattern(_SCRIPT)]
 UrlPath = Annotated[str, BeforeValidator(_url_path), _pattern(_URL_PATH)]
 CidrText = Annotated[str, BeforeValidator(_cidr), WithJsonSchema({"type": "string"})]
 #: A key of the operator's. Masked in every repr; `get_secret_value()` where it is used, and nowhere else.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from captcha_gate.breaker import Breaker
 from captcha_gate.decision import Verdict
-from captcha_gate.effects import Compute, Fetch, Flow, Once
-from captcha_gate.errors import BadReply, FetchError
+from captcha_gate.effects import Effect, Fetch, Flow, Once
+from captcha_gate.errors import BadReply, FetchError, PerformError
 from captcha_gate.outcome import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     import httpx
 
-    from captcha_gate.providers.base import Context, Provider
+    from captcha_gate.providers.base import Context, Provider, ProviderFlow
 
 __all__ = ["Vendors"]
 
@@ -27,6 +27,24 @@ PROBE_KEPT: Final = 5.0
 PROBE_TIMEOUT: Final = 1.0
 
 
+@dataclass(slots=True)
+class _Call:
+    """One exchange with a vendor.
+
+    Attributes:
+        context: of the request that it is for; `None` for a probe.
+        deadline: when it must be over, on the monotonic clock.
+        issues: it is about a challenge for a page, not about a token. An answer to the one says nothing of the other.
+        answered: the vendor has answered something in it.
+    """
+
+    provider: Provider
+    context: Context | None
+    deadline: float
+    issues: bool = False
+    answered: bool = False
+
+
 class Vendors:
     """Asks on behalf of one gate, and remembers which accounts answered lately.
 
@@ -36,87 +54,147 @@ class Vendors:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._answered: dict[str, float] = {}  # by account
+        self._answered: dict[tuple[str, bool], float] = {}  # by account, and whether it was asked for challenges
+        self._took: dict[str, float] = {}  # seconds of the latest answer, by account
+        self._breakers: dict[tuple[str, str], Breaker] = {}  # by account and server
 
     def ask(self, provider: Provider, fields: Mapping[str, str], context: Context) -> Flow[Verdict]:
         """The provider's verdict of a token, within the provider's timeout."""
         deadline = self._monotonic() + provider.timeout
         try:
-            return (yield from self._exchange(provider, provider.verify(fields, context), deadline))
+            return (yield from self._exchange(_Call(provider, context, deadline), provider.verify(fields, context)))
         except BadReply as error:
             return Verdict.unavailable(Reason.BAD_REPLY, str(error))
         except FetchError as error:
             return Verdict.unavailable(error.reason, error.explanation)
 
-    def proven_down(self, provider: Provider, context: Context) -> Flow[bool]:
-        """Whether the vendor answers nobody: shown by a question of our own, in which no client has a word.
+    def proven_down(self, provider: Provider, verdict: Verdict, context: Context) -> Flow[bool]:
+        """Whether the vendor answers nobody: shown by questions of our own, in which no client has a word.
 
-        A client can make the answer to its own token fail in many ways. It cannot make this one fail.
+        A client can make the answer to its own token fail in many ways. It cannot make these fail.
         """
-        if provider.local or self._answered_lately(provider):
+        issues = verdict.reason is Reason.OFFLINE
+        if self._answered_lately(provider, issues=issues):
             return False
-        probe = Once(("probe", provider.account_id), PROBE_KEPT, lambda: self._probe(provider, context))
-        down = yield from probe
-        return down and not self._answered_lately(provider)
+        down = yield from Once(
+            ("probe", provider.account_id, issues), PROBE_KEPT, lambda: self._probe(provider, verdict, context)
+        )
+        return down and not self._answered_lately(provider, issues=issues)
 
-    def _probe(self, provider: Provider, context: Context) -> Flow[bool]:
-        deadline = self._monotonic() + min(provider.timeout, PROBE_TIMEOUT)
-        flow = provider.verify(provider.probe_fields(context), context)
-        try:
-            yield from self._exchange(provider, flow, deadline)
-        except FetchError as error:
-            return error.proves_outage
-        except BadReply:
-            pass  # well-formed or not: whether it counts as an answer was noted when it came
-        return not self._answered_lately(provider)
+    def _probe(self, provider: Provider, verdict: Verdict, context: Context) -> Flow[bool]:
+        flows = provider.probes(verdict, context)
+        # A vendor that is slow, but answers, must be given the time that it took.
+        patience = max(PROBE_TIMEOUT, 2 * self._took.get(provider.account_id, 0.0))
+        end = self._monotonic() + min(provider.timeout, patience)
+        for to_ask, flow in zip(range(len(flows), 0, -1), flows, strict=True):
+            now = self._monotonic()  # what is left is shared evenly: a server that hangs leaves the others theirs
+            call = _Call(provider, None, now + (end - now) / to_ask, issues=verdict.reason is Reason.OFFLINE)
+            try:
+                yield from self._exchange(call, flow)
+            except FetchError as error:
+                if not error.proves_outage:
+                    return False
+            except BadReply:
+                pass  # well-formed or not: whether it counts as an answer was noted when it came
+            if call.answered:
+                return False
+        return bool(flows)
 
-    def issue(self, provider: Provider, challenge: Generator[httpx.Request | Compute[Any], Any, T]) -> Flow[T]:
+    def issue(self, provider: Provider, challenge: ProviderFlow[T], context: Context) -> Flow[T]:
         """What a provider's challenge flow makes.
 
         Raises:
-            FetchError: its vendor could not be reached.
+            FetchError: its vendor could not be reached, or is asked too often.
             BadReply: its vendor's reply is not what its documents describe.
+            StoreError: the store could not answer.
         """
-        return (yield from self._exchange(provider, challenge, self._monotonic() + provider.timeout))
+        call = _Call(provider, context, self._monotonic() + provider.timeout, issues=True)
+        return (yield from self._exchange(call, challenge))
 
-    def _exchange(
-        self, provider: Provider, flow: Generator[httpx.Request | Compute[Any], Any, T], deadline: float
-    ) -> Flow[T]:
+    def _exchange(self, call: _Call, flow: ProviderFlow[T]) -> Flow[T]:
         """Send what the provider's flow asks to send, until it returns its conclusion."""
         try:
-            request = next(flow)
+            asked = next(flow)
             while True:
-                if isinstance(request, Compute):
-                    request = flow.send((yield from request))
-                    continue
                 try:
-                    response = yield from self._fetch(request, deadline)
-                except FetchError as error:
-                    request = flow.throw(error)
+                    reply = yield from self._reply_to(asked, call)
+                except PerformError as error:
+                    asked = flow.throw(error)
                 else:
-                    if provider.answers(response):
-                        self._answered[provider.account_id] = self._monotonic()
-                    request = flow.send(response)
+                    asked = flow.send(reply)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             flow.close()
 
-    def _fetch(self, request: httpx.Request, deadline: float) -> Flow[httpx.Response]:
+    def _reply_to(self, asked: httpx.Request | Effect[Any], call: _Call) -> Flow[Any]:
+        if isinstance(asked, Effect):
+            return (yield from asked)
+        provider = call.provider
+        breaker = self._breaker(provider, asked)
+        if breaker is not None and call.context is not None:
+            yield from self._pass(breaker, provider, asked, call.context)
+        begun = self._monotonic()
+        try:
+            response = yield from self._fetch(asked, call.deadline, probing=call.context is None)
+        except FetchError as error:
+            if breaker is not None and error.proves_outage:
+                breaker.failed(self._monotonic())
+            raise
+        if provider.answers(asked, response):
+            call.answered = True
+            self._took[provider.account_id] = self._monotonic() - begun
+            self._answered[provider.account_id, call.issues] = self._monotonic()
+            if breaker is not None:
+                breaker.close()
+        elif breaker is not None:
+            breaker.failed(self._monotonic())
+        return response
+
+    def _breaker(self, provider: Provider, request: httpx.Request) -> Breaker | None:
+        """The breaker of the server that is asked. None where clients name servers: they have no end, and no proof."""
+        settings = provider.breaker
+        if settings is None or provider.unprovable is not None:
+            return None
+        key = provider.account_id, request.url.netloc.decode("ascii")
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(
+                failures=settings.failures, window=settings.window, open_for=settings.open_for
+            )
+        return self._breakers[key]
+
+    def _pass(self, breaker: Breaker, provider: Provider, request: httpx.Request, context: Context) -> Flow[None]:
+        """Go on to a server that is worth asking.
+
+        Raises:
+            FetchError: it is not: `breaker_open`.
+        """
+        if breaker.is_doubtful(self._monotonic()):
+            # A proof that was kept is good enough; an answer that anybody got since has closed the breaker itself.
+            down = yield from self.proven_down(provider, Verdict.unavailable(Reason.PROVIDER_ERROR), context)
+            if down:
+                breaker.open(self._monotonic())
+            else:
+                breaker.close()
+        if breaker.is_open(self._monotonic()):
+            raise FetchError(Reason.BREAKER_OPEN, f"{request.url.host} has answered nobody for a while")
+
+    def _fetch(self, request: httpx.Request, deadline: float, *, probing: bool) -> Flow[httpx.Response]:
         """Send a request; once more where nothing of it can have arrived. A token that may be spent is not resent."""
         try:
-            return (yield from Fetch(request, self._left(deadline)))
+            return (yield from Fetch(request, self._left(deadline), probing))
         except FetchError as error:
-            if not error.nothing_sent:
+            if not error.nothing_sent or self._monotonic() >= deadline:
                 raise
-        return (yield from Fetch(request, self._left(deadline)))
+        return (yield from Fetch(request, self._left(deadline), probing))
 
     def _left(self, deadline: float) -> float:
         left = deadline - self._monotonic()
         if left <= 0:
-            raise FetchError(Reason.TIMEOUT, "the provider's timeout is used up")
+            # Nobody was asked: that proves nothing.
+            raise FetchError(Reason.TIMEOUT, "the provider's timeout is used up", proves_outage=False)
         return left
 
-    def _answered_lately(self, provider: Provider) -> bool:
-        at = self._answered.get(provider.account_id)
+    def _answered_lately(self, provider: Provider, *, issues: bool) -> bool:
+        at = self._answered.get((provider.account_id, issues))
         return at is not None and self._monotonic() - at < PROBE_KEPT

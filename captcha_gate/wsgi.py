@@ -12,9 +12,10 @@ from werkzeug.wsgi import ClosingIterator
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.errors import ClientGone
-from captcha_gate.fetch import SyncFetcher
+from captcha_gate.egress.fetch import SyncFetcher
+from captcha_gate.errors import ClientGone, StoreError
 from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.redirects import STATUSES, awaits, redirected
 from captcha_gate.reply import Reply, plain_reply, refusal
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
@@ -62,7 +63,7 @@ class CaptchaGate:
         if takes(app) == "asgi":
             raise TypeError("this is an ASGI application: use `from captcha_gate.asgi import CaptchaGate`")
         self.app = app
-        self._mounted = mount(policy, store, on_decision)
+        self._mounted = mount(policy, store, on_decision, asynchronous=False)
         self._fetcher = SyncFetcher(http_client)
         self._once = SyncOnce()
 
@@ -87,7 +88,7 @@ class CaptchaGate:
         if not decision.forwarded:
             body.close()
             return _send(refusal(decision, self._mounted.policy, view), view, start_response)
-        return self._forward(environ, decision, body, start_response)
+        return self._forward(environ, decision, view, body, start_response)
 
     def _pass_by(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """No rule concerns the request: the application gets it as it is, and what an outer gate decided."""
@@ -96,9 +97,16 @@ class CaptchaGate:
         return self.app(environ, start_response)
 
     def _forward(
-        self, environ: Environ, decision: Decision, body: RecordedInput, start_response: StartResponse
+        self,
+        environ: Environ,
+        decision: Decision,
+        view: RequestView,
+        body: RecordedInput,
+        start_response: StartResponse,
     ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
+        if awaits(decision):
+            start_response = self._watching(decision, view, body, start_response)
         if not body.was_read:
             return self.app(environ, start_response)
         body.rewind()
@@ -110,9 +118,28 @@ class CaptchaGate:
             raise
         return ClosingIterator(answer, [body.close]) if body.on_disk else answer
 
+    def _watching(
+        self, decision: Decision, view: RequestView, body: RecordedInput, start_response: StartResponse
+    ) -> StartResponse:
+        """See whether the application redirects a request that passed."""
+
+        def watched(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+            if status[:3] in map(str, STATUSES):
+                location = "".join(value for name, value in headers if name.lower() == "location")
+                try:
+                    self._run(redirected(decision, view.path, location), body)
+                except StoreError as error:
+                    self._mounted.report.forgot(decision, error)
+            return start_response(status, headers, *more)
+
+        return watched
+
     def close(self) -> None:
-        """Close the connections to vendors. They are made anew if they are needed again."""
+        """Close the connections to vendors and store. They are made anew if they are needed again."""
         self._fetcher.close()
+        close = getattr(self._mounted.own_store, "close", None)
+        if close is not None:
+            close()
 
     def _run(self, flow: Flow[Any], body: RecordedInput) -> Any:
         def perform(effect: Effect[Any]) -> Any:

@@ -55,7 +55,9 @@ def run(capsys, *arguments):
 
 
 def test_check_says_that_a_policy_loads(capsys, policy):
-    assert run(capsys, "check", policy) == (0, f"{policy}: 2 rules, 2 providers, mode enforce: it loads\n", "")
+    code, out, err = run(capsys, "check", policy)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == f"{policy}: 2 rules, 2 providers, mode enforce: it loads"
 
 
 def test_check_prints_every_problem_and_exits_with_one(capsys, policy, monkeypatch, tmp_path):
@@ -72,6 +74,17 @@ def test_check_can_do_without_the_variables(capsys, policy, monkeypatch):
     monkeypatch.delenv("GEETEST_KEY")
     assert run(capsys, "check", policy)[0] == 1
     assert run(capsys, "check", policy, "--allow-unset")[0] == 0
+
+
+@pytest.mark.parametrize(("store", "warned"), [("memory://", True), ("redis://127.0.0.1:6379/0", False)])
+def test_check_warns_of_a_memory_that_several_processes_would_not_share(capsys, tmp_path, store, warned):
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        f"version: 1\nstore: {store}\nproviders: {{pow: {{type: altcha, hmac_key: {'k' * 32}}}}}\n"
+        "rules: [{name: login, match: /login}]\n"
+    )
+    assert main(["check", str(file)]) == 0
+    assert ("write store: redis://" in capsys.readouterr().out) == warned
 
 
 def test_check_exits_with_zero_where_there_are_only_warnings(capsys, tmp_path):
@@ -149,7 +162,7 @@ class TestVerify:
         """Answer the command's calls from here; it has no other way to be given a client."""
         import httpx
 
-        from captcha_gate.fetch import SyncFetcher
+        from captcha_gate.egress.fetch import SyncFetcher
 
         def install(reply):
             client = httpx.Client(transport=httpx.MockTransport(answering(reply)))

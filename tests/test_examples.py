@@ -57,6 +57,31 @@ def test_a_wsgi_example_refuses_and_lets_in(file, quick):
         assert http.post("/login", data=solved(challenge)).json() == {"hello": "ada", "verified": True}
 
 
+@pytest.mark.parametrize(("file", "mount"), ASGI)
+def test_an_asgi_example_as_its_user_would_test_it(file, mount, captcha):
+    app = runpy.run_path(str(EXAMPLES / file))["app"]
+
+    async def login():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            return await http.post(f"{mount}/login", data={"user": "ada"})
+
+    assert asyncio.run(login()).json() == {"hello": "ada", "verified": True}
+    with captcha.fails("expired"):
+        assert asyncio.run(login()).json()["code"] == "expired"
+    assert [decision.reason for decision in captcha.decisions] == ["ok", "expired"]
+
+
+@pytest.mark.parametrize("file", WSGI)
+def test_a_wsgi_example_as_its_user_would_test_it(file, captcha):
+    app = runpy.run_path(str(EXAMPLES / file))["app"]
+    with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://testserver") as http:
+        assert http.post("/login", data={"user": "ada"}).json() == {"hello": "ada", "verified": True}
+        with captcha.fails("expired"):
+            assert http.post("/login", data={"user": "ada"}).json()["code"] == "expired"
+    assert [decision.reason for decision in captcha.decisions] == ["ok", "expired"]
+
+
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)
 def test_an_example_fits_on_a_screen(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 40

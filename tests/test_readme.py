@@ -14,7 +14,7 @@ from captcha_gate.outcome import REASONS
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Reasons of features that are not there yet.
-LATER = {"clearance", "forgiven", "redirected", "throttled_client", "offline", "breaker_open"}
+LATER = {"clearance", "forgiven"}
 
 
 def blocks(language):

@@ -28,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     policy = load_policy(arguments.policy, allow_unset=arguments.allow_unset)
     for warning in policy.warnings:
         print(f"warning: {warning}")
+    forgetful = policy.forgetful(shared_store=policy.store != "memory://")
+    if forgetful is not None:
+        print(f"warning: {forgetful} (run one process only, or write store: redis://host:6379/0)")
     counts = f"{_some(len(policy.rules), 'rule')}, {_some(len(policy.providers), 'provider')}"
     print(f"{arguments.policy}: {counts}, mode {policy.mode.value}: it loads", file=sys.stdout)
     return 0

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from captcha_gate.demo.sites import SITES
 from captcha_gate.report import LOGGER
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ __all__ = ["add_parser"]
 
 def add_parser(subparsers: Any) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("demo", help="try the gate in a browser: a login page with a proof of work")
+    parser = subparsers.add_parser("demo", help="try the gate in a browser: a login page with a CAPTCHA, offline")
+    parser.add_argument(
+        "--provider",
+        default=next(iter(SITES)),
+        choices=SITES,
+        help="the embedded proof of work, or a vendor, played by a stand-in (%(choices)s; default: %(default)s)",
+        metavar="TYPE",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", default=8000, type=_port, help="0 for any that is free (default: %(default)s)")
     parser.set_defaults(run=run)
@@ -38,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         import uvicorn  # noqa: PLC0415 - an extra: the other commands do without
 
-        from captcha_gate.demo.app import make_app  # noqa: PLC0415
+        from captcha_gate.demo.app import open_demo  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn"):
             raise
@@ -51,9 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _cannot(f"cannot listen on {arguments.host} port {arguments.port}: {why}")
     # The demo says itself what was decided, and it is one process for sure.
     LOGGER.addHandler(logging.NullHandler())
-    with listener:
-        app = make_app(_print_decision)
-        print(f"captcha_gate demo on {_url(listener)}  (Ctrl-C ends it)", flush=True)
+    site = SITES[arguments.provider]
+    with listener, open_demo(site, _print_decision) as app:
+        played = f", {site.title} played by a stand-in" if site.vendor else ""
+        print(f"captcha_gate demo on {_url(listener)}{played}  (Ctrl-C ends it)", flush=True)
         config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1)
         try:
             uvicorn.Server(config).run(sockets=[listener])

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{view.method} {arguments.url}  client {view.client_ip or 'unknown'}")
     issuing = Endpoints(policy).find(view)
     if issuing is not None:
-        print(f"answered by the gate itself, before any rule: a challenge of type {issuing.type}")
+        print(f"answered by the gate itself, before any rule: a challenge of type {issuing.provider.type}")
         return 0
     try:
         readings = view.readings
@@ -138,9 +138,9 @@ def _tokens(policy: Policy, rule: Rule) -> Iterator[str]:
     for wanted in rule.wanted:
         yield f"token of {wanted.provider} ({policy.providers[wanted.provider].type}), looked for in:"
         for source in rule.token.sources:
-            names = wanted.names_in(source).values()
-            shown = [name.title() for name in names] if source is Source.HEADER else list(names)
-            yield f"  {source.value}: {', '.join(shown)}"
+            sets = [", ".join(names.values()) for names in wanted.names_in(source)]
+            shown = sets[0].title() if source is Source.HEADER else "; or ".join(sets)
+            yield f"  {source.value}: {shown}"
 
 
 def _failures(rule: Rule) -> Iterator[str]:

@@ -6,17 +6,19 @@ import argparse
 import secrets
 import sys
 import time
+from ipaddress import ip_address
 from typing import Any
 
 from captcha_gate.decision import Verdict
 from captcha_gate.drive import run as drive
 from captcha_gate.echo import without_token
-from captcha_gate.effects import Effect, Fetch
-from captcha_gate.fetch import SyncFetcher
+from captcha_gate.effects import Effect, Fetch, StoreOp
+from captcha_gate.egress.fetch import SyncFetcher
 from captcha_gate.outcome import Outcome
 from captcha_gate.policy.load import load_policy
 from captcha_gate.providers.base import Provider
 from captcha_gate.providers.context import Context
+from captcha_gate.stores.memory import MemoryStore
 from captcha_gate.vendors import Vendors
 
 __all__ = ["add_parser"]
@@ -35,21 +37,29 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the verdict. 0: passed, or a made-up token was refused as it should be."""
-    provider = load_policy(arguments.policy).providers.get(arguments.provider)
+    providers = load_policy(arguments.policy).providers
+    provider = providers.get(arguments.provider)
     if provider is None:
-        print(f"{arguments.policy} has no provider named {arguments.provider}", file=sys.stderr)
+        there_are = f"(there are: {', '.join(providers)})"
+        print(f"{arguments.policy} has no provider named {arguments.provider} {there_are}", file=sys.stderr)
         return 2
-    context = Context(now=time.time(), token_hex=secrets.token_hex)
+    context = Context(now=time.time(), token_hex=secrets.token_hex, client_ip=ip_address("127.0.0.1"))
     fields = dict(item.split("=", 1) for item in arguments.fields if "=" in item)
     problem = _problem_of(provider, arguments.fields, fields)
     if problem:
         print(problem, file=sys.stderr)
         return 2
-    verdict = _ask(provider, fields or dict(provider.probe_fields(context)), context)
+    sent = fields or dict(provider.probe_fields(context))
+    verdict, answered = _ask(provider, sent, context)
     _show(verdict)
+    if not (fields or answered or provider.is_local(sent)):
+        print("nothing was learned: no server of the vendor answered (give a real token, or look at the network)")
+        return 1
     if not fields and verdict.outcome is Outcome.FAILED:
         asked = (
-            "nobody had to be asked" if provider.local else "the vendor answers, and did not complain about the keys"
+            "nobody had to be asked"
+            if provider.is_local(sent)
+            else "the vendor answers, and did not complain about the keys"
         )
         print(f"a made-up token was refused, as it should be: {asked}")
         return 0
@@ -57,28 +67,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _problem_of(provider: Provider, given: list[str], fields: dict[str, str]) -> str | None:
-    declared = {field.name: field for field in provider.client_fields}
-    if len(fields) < len(given) or (fields and set(fields) != set(declared)):
-        return f"give all of these once, each as name=value: {', '.join(declared)}"
-    for name, value in fields.items():
-        if not declared[name].accepts(value):
-            return f"{name} holds characters or a length that this provider never issues"
-    return None
+    declared = {field.name for field in provider.client_fields}
+    if len(fields) < len(given) or (fields and set(fields) != declared):
+        return (
+            f"give all of these once, each as name=value: {', '.join(field.name for field in provider.client_fields)}"
+        )
+    wrong = [field.name for field in provider.client_fields if fields and not field.accepts(fields[field.name])]
+    if wrong:
+        return f"{wrong[0]} holds characters or a length that this provider never issues"
+    return None if not fields or provider.accepts(fields) else "this provider never issues such fields together"
 
 
-def _ask(provider: Provider, fields: dict[str, str], context: Context) -> Verdict:
-    fetcher = SyncFetcher()
+def _ask(provider: Provider, fields: dict[str, str], context: Context) -> tuple[Verdict, bool]:
+    """The verdict, and whether anybody answered."""
+    fetcher, store, replies = SyncFetcher(), MemoryStore(), []
 
     def perform(effect: Effect[Any]) -> Any:
         if isinstance(effect, Fetch):
-            return fetcher.perform(effect)
+            replies.append(fetcher.perform(effect))
+            return replies[-1]
+        if isinstance(effect, StoreOp):
+            return store.perform(effect)
         raise TypeError(f"nobody performs {type(effect).__name__}")
 
     try:
         verdict = drive(Vendors(time.monotonic).ask(provider, fields, context), perform)
     finally:
         fetcher.close()
-    return without_token(verdict, fields)
+    return without_token(verdict, (*fields.values(), *provider.secrets)), bool(replies)
 
 
 def _show(verdict: Verdict) -> None:

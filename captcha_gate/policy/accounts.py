@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from captcha_gate.policy.document import KeyPath, Problem
 from captcha_gate.policy.messages import no_such_field, unknown_type, validated
-from captcha_gate.providers.base import ChallengingProvider, Provider
+from captcha_gate.providers.base import ChallengingProvider, Provider, Reports
 from captcha_gate.providers.registry import known_types, provider_class
 
 __all__ = ["Account", "read_accounts"]
@@ -19,13 +19,27 @@ class Account(NamedTuple):
     kind: type[Provider] | None
     provider: Provider | None
 
+    @property
+    def reports(self) -> frozenset[Reports] | None:
+        """What a verdict can carry; `None` where that is not known."""
+        if self.provider is not None:
+            return self.provider.reported()
+        return self.kind.reports if self.kind is not None else None
 
-def read_accounts(data: Any, problems: list[Problem]) -> dict[str, Account]:
-    """Every provider by its name."""
+
+def read_accounts(data: Any, problems: list[Problem], *, allow_test_keys: bool) -> dict[str, Account]:
+    """Every provider by its name.
+
+    Args:
+        data: the providers of a policy.
+        problems: where to add what is wrong.
+        allow_test_keys: the policy is one for tests: providers that verify anything may stand in it.
+    """
     if not isinstance(data, dict):
         return {}
     accounts = {name: _read(settings, ("providers", name), problems) for name, settings in data.items()}
     problems += _same_paths(accounts.items())
+    problems += () if allow_test_keys else _for_tests(accounts.items())
     return accounts
 
 
@@ -45,6 +59,13 @@ def _read(settings: Any, path: KeyPath, problems: list[Problem]) -> Account:
     wrong = [name for name in renamed if name not in declared]
     problems += [Problem((*path, "fields", name), no_such_field(declared)) for name in wrong]
     return Account(kind, provider)
+
+
+def _for_tests(accounts: Iterable[tuple[str, Account]]) -> Iterator[Problem]:
+    for name, account in accounts:
+        for key, why in account.provider.for_tests.items() if account.provider is not None else ():
+            message = f"{why} (write allow_test_keys: true, in a policy for tests only)"
+            yield Problem(("providers", name, key), message)
 
 
 def _same_paths(accounts: Iterable[tuple[str, Account]]) -> Iterator[Problem]:

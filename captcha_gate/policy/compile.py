@@ -35,7 +35,8 @@ def compile_policy(data: Any, where: Mapping[int, str]) -> tuple[Policy | None, 
         return None, [Problem((), message)]
     problems: list[Problem] = []
     top, unread = _read_top(data, problems)
-    accounts = read_accounts(data.get("providers"), problems)
+    allow_test_keys = top.allow_test_keys or "allow_test_keys" in unread
+    accounts = read_accounts(data.get("providers"), problems, allow_test_keys=allow_test_keys)
     matching = MatchCompiler(None if "networks" in unread else top.networks, problems)
     rules = RuleCompiler(
         accounts=accounts,

@@ -12,6 +12,7 @@ from captcha_gate.policy.document import Problem
 from captcha_gate.providers.base import Provider
 from captcha_gate.request import Network
 from captcha_gate.rules import Action, Policy, Rule, Strength
+from captcha_gate.tokens.fields import Source
 
 __all__ = ["escapes", "warnings"]
 
@@ -23,6 +24,7 @@ def warnings(policy: Policy) -> Iterator[str]:
     """What is odd about a policy that loads, one sentence each, the place first."""
     yield from _unreachable(policy)
     yield from _overlapping_fields(policy)
+    yield from _unjudged_scores(policy)
     yield from _odd_settings(policy.providers)
 
 
@@ -85,7 +87,7 @@ def _overlapping_fields(policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         taken: dict[str, str] = {}
         for wanted in rule.wanted:
-            for name in wanted.names.values():
+            for name in dict.fromkeys(name for names in wanted.names_in(Source.FORM) for name in names.values()):
                 if taken.setdefault(name, wanted.provider) != wanted.provider:
                     yield (
                         f"{_at(rule)}: providers {taken[name]} and {wanted.provider} both read "
@@ -93,8 +95,21 @@ def _overlapping_fields(policy: Policy) -> Iterator[str]:
                     )
 
 
+def _unjudged_scores(policy: Policy) -> Iterator[str]:
+    for rule in policy.rules:
+        for name in rule.providers:
+            provider = policy.providers.get(name)
+            if provider is not None and provider.only_scores and rule.score is None:
+                yield (
+                    f"{_at(rule)}: provider {name} passes bots, too, with a low score (write score: {{min: 0.5}}, "
+                    "or choose another number)"
+                )
+
+
 def _odd_settings(providers: Mapping[str, Provider]) -> Iterator[str]:
     for name, provider in providers.items():
+        for key, why in provider.for_tests.items():
+            yield f"providers.{name}.{key}: {why}: for tests, never in production"
         for key, oddity in provider.oddities():
             yield f"providers.{name}.{key}: {oddity}"
 

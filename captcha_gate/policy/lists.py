@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, InstanceOf, WithJsonSchema
 
 from captcha_gate.patterns import PathPattern
+from captcha_gate.policy.regexes import hazard_of
 from captcha_gate.rules import OnUnavailable
 from captcha_gate.scalars import Name, Text, problem, rate
 from captcha_gate.tokens.fields import Source
@@ -88,10 +89,14 @@ def _regex(value: Any) -> re.Pattern[str]:
     if value.endswith("\n"):
         raise problem("the regular expression ends with a newline (write >- instead of > or |)")
     try:
-        return re.compile(value)
+        compiled = re.compile(value)
     except (re.error, RecursionError) as error:
         where = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos is not None else ""
         raise problem(f"not a regular expression{where} (for '*', '**' and '{{id}}', write path instead)") from None
+    hazard = hazard_of(value)
+    if hazard is not None:
+        raise problem(f"{hazard} (write path: with '*' and '**' instead, or one repetition only)")
+    return compiled
 
 
 def _method(value: Any) -> str:

@@ -26,7 +26,8 @@ from captcha_gate.policy.lists import (
     when_unavailable,
 )
 from captcha_gate.rules import Action, OnFail, OnUnavailable
-from captcha_gate.scalars import CidrText, Duration, Flag, Name, Score, Size, Text, UrlPath, problem
+from captcha_gate.scalars import CidrText, Duration, Flag, Name, Rate, Score, Size, Text, UrlPath, problem, rate
+from captcha_gate.stores.base import check_store_url
 from captcha_gate.tokens.fields import Source
 
 __all__ = ["NOT_YET", "VERIFY_KEYS", "DefaultsModel", "MatchModel", "PolicyModel", "RuleModel"]
@@ -34,17 +35,12 @@ __all__ = ["NOT_YET", "VERIFY_KEYS", "DefaultsModel", "MatchModel", "PolicyModel
 #: Keys of the policy format whose features this version does not have: an error of their own, never ignored.
 NOT_YET: Final = frozenset(
     {
-        "allow_test_keys",
-        "breaker",
         "challenge",
         "clearance",
         "cors",
         "forgive",
-        "limits",
         "pages",
-        "script",
         "secret_key",
-        "site_key",
     }
 )
 
@@ -109,6 +105,16 @@ class BindModel(_Model):
     cdata: Text | None = None
 
 
+class LimitsModel(_Model):
+    """What one client may do how often."""
+
+    failed: Annotated[
+        InstanceOf[Rate],
+        BeforeValidator(rate),
+        WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]*/[smhd]|.*\\$\\{.*)$"}),
+    ]
+
+
 #: Made once, for pydantic would copy a default for each of ten thousand rules; both are frozen.
 _TOKEN: Final = TokenModel()
 _BIND: Final = BindModel()
@@ -140,6 +146,7 @@ class DefaultsModel(_Model):
             }
         ),
     ] = OnUnavailable()
+    limits: LimitsModel | None = None
     fallthrough: Flag = False
 
 
@@ -180,9 +187,10 @@ def _version(value: Any) -> int:
 
 
 def _store(value: Any) -> str:
-    if value == "memory://":
-        return str(value)
-    raise problem("expected memory://, the only store of this version")
+    wrong = check_store_url(value) if isinstance(value, str) else "expected the URL of a store (write memory://)"
+    if wrong is not None:
+        raise problem(wrong)
+    return str(value)
 
 
 class PolicyModel(_Model):
@@ -191,7 +199,8 @@ class PolicyModel(_Model):
     version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})]
     mode: Mode = Mode.ENFORCE
     default_action: Literal["allow", "deny"] = "allow"
-    store: Annotated[str, BeforeValidator(_store), WithJsonSchema({"const": "memory://"})] = "memory://"
+    allow_test_keys: Flag = False
+    store: Annotated[str, BeforeValidator(_store), WithJsonSchema({"type": "string", "format": "uri"})] = "memory://"
     client_ip: ClientIpModel = ClientIpModel()
     networks: dict[Name, Annotated[list[CidrText], Listed, one_or_many(STRING)]] = {}
     providers: Annotated[dict[Name, Any], Field(strict=True)] = {}

@@ -92,6 +92,8 @@ class RuleCompiler:
         for key, what in _demands(whole):
             top, *rest = key.split(".")
             self._check_demand(what, providers, (*place(top), *rest), "" if top in own else f" of rule {model.name}")
+        if whole.on_unavailable.allow:
+            self._check_openable(providers, place("on_unavailable"))
         token, score, bind = whole.token, whole.score, whole.bind
         return replace(
             rule,
@@ -103,6 +105,7 @@ class RuleCompiler:
             max_age=whole.max_age,
             on_fail=whole.on_fail,
             on_unavailable=whole.on_unavailable,
+            failed_limit=whole.limits.failed if whole.limits else None,
             fallthrough=whole.fallthrough,
         )
 
@@ -131,10 +134,16 @@ class RuleCompiler:
     def _check_demand(self, what: Reports, providers: Sequence[str], path: KeyPath, whose: str) -> None:
         """A rule may not demand what a provider on it cannot report: it would refuse everybody, or check nothing."""
         for name in providers:
-            kind = self._accounts[name].kind
-            if kind is not None and what not in kind.reports:
+            reports = self._accounts[name].reports
+            if reports is not None and what not in reports:
                 message = f"provider {name}{whose} reports no {what.value} (remove the key, or choose other providers)"
                 self._problems.append(Problem(path, message))
+
+    def _check_openable(self, providers: Sequence[str], path: KeyPath) -> None:
+        """A rule may not open on an outage that nobody can prove: clients would make it up."""
+        for name, provider in self._configured(providers):
+            if provider.unprovable is not None:
+                self._problems.append(Problem(path, f"cannot be allow with provider {name}: {provider.unprovable}"))
 
     def _wanted(self, providers: Sequence[str], renamed: Mapping[str, str], path: KeyPath) -> tuple[Wanted, ...]:
         kinds = [kind for name in providers if (kind := self._accounts[name].kind) is not None]
@@ -144,7 +153,13 @@ class RuleCompiler:
                 self._problems.append(Problem((*path, "fields", name), no_such_field(sorted(declared))))
         single = sum(len(kind.client_fields) == 1 for kind in kinds) == 1
         return tuple(
-            Wanted.by(name, provider.client_fields, {**provider.fields, **renamed}, sole_single=single)
+            Wanted.by(
+                name,
+                provider.client_fields,
+                {**provider.fields, **renamed},
+                sole_single=single,
+                other_names=provider.other_names,
+            )
             for name, provider in self._configured(providers)
         )
 

@@ -52,7 +52,6 @@ class Altcha(ChallengingProvider):
     expires: Duration = 600.0
 
     client_fields: ClassVar = (ClientField("altcha", grammar="[A-Za-z0-9+/]+={0,2}", max_length=8192),)
-    local: ClassVar = True
     needs_shared_store: ClassVar = True
 
     def oddities(self) -> Iterator[tuple[str, str]]:
@@ -62,6 +61,9 @@ class Altcha(ChallengingProvider):
     def account(self) -> str:
         key = self.hmac_key.get_secret_value().encode()
         return hmac.new(key, b"captcha_gate altcha account", hashlib.sha256).hexdigest()
+
+    def is_local(self, fields: Mapping[str, str]) -> bool:
+        return True
 
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         """The nonce, until its challenge expires. Only after `verify` passed: before, it is anybody's word."""

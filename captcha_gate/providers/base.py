@@ -10,41 +10,47 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from captcha_gate.decision import Verdict
-from captcha_gate.effects import Compute
+from captcha_gate.effects import Effect
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Outcome, Reason
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.scalars import BaseUrl, Duration, Name, Text, UrlPath
+from captcha_gate.scalars import BaseUrl, Count, Duration, Name, ScriptUrl, Text, UrlPath
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = [
+    "BreakerSettings",
     "ChallengeFlow",
     "ChallengingProvider",
     "Claimed",
     "Context",
     "Provider",
+    "ProviderFlow",
     "RemoteProvider",
     "Reports",
     "VerifyFlow",
+    "address",
     "json_object",
     "judged",
     "refusal_by_status",
     "text_of",
 ]
 
-VerifyFlow: TypeAlias = Generator[httpx.Request, httpx.Response, Verdict]
-#: May also yield `Compute`, for work that an event loop should not wait for.
-ChallengeFlow: TypeAlias = Generator[httpx.Request | Compute[Any], Any, Mapping[str, Any]]
+T = TypeVar("T")
+
+#: Yields requests to the vendor, and is sent the responses; also effects, such as `Compute` and those of the store.
+ProviderFlow: TypeAlias = Generator[httpx.Request | Effect[Any], Any, T]
+VerifyFlow: TypeAlias = ProviderFlow[Verdict]
+ChallengeFlow: TypeAlias = ProviderFlow[Mapping[str, Any]]
 
 
 class Reports(StrEnum):
@@ -57,10 +63,45 @@ class Reports(StrEnum):
     TIME = "time"
 
 
+class BreakerSettings(BaseModel):
+    """When a server of the vendor is not asked for a while. See `captcha_gate.breaker`.
+
+    Attributes:
+        failures: outages, without an answer between them, after which the vendor is asked a question of our own.
+        window: seconds within which they must fall.
+        open_for: seconds for which it is not asked if it answers neither.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    failures: Count = 10
+    window: Duration = 20.0
+    open_for: Duration = 10.0
+
+
+def _on_or_off(value: Any) -> Any:
+    return None if value == "off" or value is False else value
+
+
+#: `breaker: off`, which is `None` here, or its settings.
+BreakerOrOff = Annotated[
+    BreakerSettings | None,
+    BeforeValidator(_on_or_off),
+    WithJsonSchema({"anyOf": [{"const": "off"}, BreakerSettings.model_json_schema()]}),
+]
+
+
 class Provider(BaseModel, ABC):
     """A configured account of one CAPTCHA vendor, or a self-hosted challenge.
 
     Subclasses declare `type: Literal["…"]`, `client_fields`, what they report, and `verify`.
+
+    Attributes:
+        type: names the kind of the provider.
+        timeout: seconds for the whole verification, a retry included.
+        fields: new names for the client's fields, by the declared ones.
+        breaker: `off`, or when a server that is down is not asked for a while.
+        script: where the page loads the front-end script from; the vendor's own place unless the policy has another.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -68,13 +109,17 @@ class Provider(BaseModel, ABC):
     type: Name
     timeout: Duration = 3.0
     fields: dict[Name, Text] = Field(default_factory=dict)
+    script: ScriptUrl | None = None
+    breaker: BreakerOrOff = BreakerSettings()
 
     #: What the page submits.
     client_fields: ClassVar[tuple[ClientField, ...]]
+    #: Further sets of names that pages use for the fields, each complete.
+    other_names: ClassVar[tuple[Mapping[str, str], ...]] = ()
     #: What a verdict of this provider can carry.
     reports: ClassVar[frozenset[Reports]] = frozenset()
-    #: Verifies without any call: the token is claimed after its signature held, by what the signature covers.
-    local: ClassVar[bool] = False
+    #: Passes every token that is genuine, a bot's too, and leaves the rest to the score: rules had better ask for one.
+    only_scores: ClassVar[bool] = False
     #: Has no memory of its own: only the store knows what was used, so all processes must share one.
     needs_shared_store: ClassVar[bool] = False
 
@@ -98,11 +143,35 @@ class Provider(BaseModel, ABC):
             BadReply: the vendor's reply is not what its documents describe.
         """
 
+    def accepts(self, fields: Mapping[str, str]) -> bool:
+        """Whether the vendor could have issued these fields. Asked before anything is claimed or called."""
+        return all(item.accepts(fields[item.name]) for item in self.client_fields)
+
+    def is_local(self, fields: Mapping[str, str]) -> bool:
+        """Whether these fields are verified without any call.
+
+        They are claimed after their signature held, by what the signature covers: before, they are anybody's word.
+        """
+        return False
+
     def probe_fields(self, context: Context) -> Mapping[str, str]:
         """Random well-formed fields, to ask the vendor whether it answers at all."""
         return {item.name: context.token_hex(32) for item in self.client_fields}
 
-    def answers(self, response: httpx.Response) -> bool:
+    def probes(self, verdict: Verdict, context: Context) -> Sequence[VerifyFlow]:
+        """Questions to the vendor in which no client has a word. It is down where it answers none of them.
+
+        Args:
+            verdict: the `unavailable` one that is in doubt.
+            context: what may be known of the request.
+
+        Returns:
+            A flow for each of the vendor's servers; none where there is nobody to ask, and nothing to prove.
+        """
+        fields = self.probe_fields(context)
+        return () if self.is_local(fields) else (self.verify(fields, context),)
+
+    def answers(self, request: httpx.Request, response: httpx.Response) -> bool:
         """Whether a reply shows that the vendor is up, whatever it says: a refusal of our key or a 429 does too."""
         if response.status_code >= 500:
             return False
@@ -118,10 +187,30 @@ class Provider(BaseModel, ABC):
         """What is odd about the settings, but not wrong: keys and what to write instead."""
         yield from ()
 
+    def reported(self) -> frozenset[Reports]:
+        """What a verdict of this account can carry, where its keys decide that: some of what its type `reports`."""
+        return self.reports
+
+    @property
+    def for_tests(self) -> Mapping[str, str]:
+        """The keys that make this an account for tests, and why: a policy that has one says `allow_test_keys: true`."""
+        return {}
+
+    @property
+    def unprovable(self) -> str | None:
+        """Why an outage of this account cannot be proven, so that no rule may open on one; `None` where it can."""
+        return None
+
     @property
     def site_key(self) -> str | None:
         """The account's public identifier, which the page needs to draw the widget; `None` where it has none."""
         return None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The account's secrets, by which a vendor's echo of one is recognised. Kept nowhere in the clear."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
     @cached_property
     def account_id(self) -> str:
@@ -150,8 +239,15 @@ class ChallengingProvider(Provider):
         """Make what `GET {prefix}/{provider}/challenge` answers.
 
         Raises:
+            FetchError: it cannot be made now.
             BadReply: the vendor's reply is not what its documents describe.
         """
+
+
+@lru_cache(maxsize=256)
+def address(url: str, **parameters: str) -> httpx.URL:
+    """A URL with its query. The same few are asked all the time, and parsing one takes longer than most of a call."""
+    return httpx.URL(url, params=parameters) if parameters else httpx.URL(url)
 
 
 def refusal_by_status(response: httpx.Response) -> Verdict | None:

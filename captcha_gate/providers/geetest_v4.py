@@ -17,9 +17,9 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.scalars import BaseUrl, Secret, Text
+from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV4"]
@@ -51,6 +51,7 @@ class GeetestV4(RemoteProvider):
     captcha_id: Text
     captcha_key: Secret
     base_url: BaseUrl = "https://gcaptcha4.geetest.com"
+    script: ScriptUrl | None = "https://static.geetest.com/v4/gt4.js"
 
     client_fields: ClassVar = (
         ClientField("lot_number", max_length=256),
@@ -80,8 +81,7 @@ class GeetestV4(RemoteProvider):
         key = self.captcha_key.get_secret_value().encode()
         return httpx.Request(
             "POST",
-            f"{self.base_url}/validate",
-            params={"captcha_id": self.captcha_id},
+            address(f"{self.base_url}/validate", captcha_id=self.captcha_id),
             data={
                 "lot_number": fields["lot_number"],
                 "captcha_output": fields["captcha_output"],

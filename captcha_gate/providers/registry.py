@@ -19,7 +19,25 @@ ENTRY_POINTS: Final = "captcha_gate.providers"
 _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "altcha": "captcha_gate.providers.altcha:Altcha",
+        "cap": "captcha_gate.providers.siteverify_more:Cap",
+        "captchafox": "captcha_gate.providers.siteverify_more:Captchafox",
+        "fake": "captcha_gate.providers.fake:Fake",
+        "friendly-v1": "captcha_gate.providers.siteverify_more:FriendlyV1",
+        "friendly-v2": "captcha_gate.providers.siteverify_vendors:FriendlyV2",
+        "geetest-v3": "captcha_gate.providers.geetest_v3:GeetestV3",
         "geetest-v4": "captcha_gate.providers.geetest_v4:GeetestV4",
+        "hcaptcha": "captcha_gate.providers.siteverify_vendors:Hcaptcha",
+        "mcaptcha": "captcha_gate.providers.siteverify_more:Mcaptcha",
+        "private-captcha": "captcha_gate.providers.siteverify_more:PrivateCaptcha",
+        "prosopo": "captcha_gate.providers.siteverify_more:Prosopo",
+        "recaptcha-enterprise": "captcha_gate.providers.recaptcha_enterprise:RecaptchaEnterprise",
+        "recaptcha-v2": "captcha_gate.providers.siteverify_vendors:RecaptchaV2",
+        "recaptcha-v3": "captcha_gate.providers.siteverify_vendors:RecaptchaV3",
+        "siteverify": "captcha_gate.providers.siteverify_described:Siteverify",
+        "turnstile": "captcha_gate.providers.siteverify_vendors:Turnstile",
+        "vaptcha": "captcha_gate.providers.vaptcha:Vaptcha",
+        "vaptcha-v4": "captcha_gate.providers.vaptcha_v4:VaptchaV4",
+        "yandex": "captcha_gate.providers.siteverify_more:Yandex",
         "yunpian": "captcha_gate.providers.yunpian:Yunpian",
     }
 )

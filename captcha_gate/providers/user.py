@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from captcha_gate.providers.context import Context
 from captcha_gate.scalars import Text
 
-__all__ = ["User"]
+__all__ = ["RandomOrUser", "User"]
 
 
 class User(BaseModel):
@@ -29,3 +30,27 @@ class User(BaseModel):
         if not value:
             return None
         return hmac.new(key.encode(), b"captcha_gate user " + value.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _random_or_user(value: Any) -> Any:
+    return None if value == "random" else value
+
+
+#: `user: random`, which is `None` here, or `user: {cookie: sessionid}`.
+RandomOrUser = Annotated[
+    User | None,
+    BeforeValidator(_random_or_user),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "random"},
+                {
+                    "type": "object",
+                    "properties": {"cookie": {"type": "string", "minLength": 1}},
+                    "required": ["cookie"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]

@@ -15,10 +15,10 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.user import User
-from captcha_gate.scalars import BaseUrl, Secret, Text
+from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Yunpian", "signature"]
@@ -42,6 +42,7 @@ class Yunpian(RemoteProvider):
     secret_key: Secret
     user: User | None = None
     base_url: BaseUrl = "https://captcha.yunpian.com"
+    script: ScriptUrl | None = "https://www.yunpian.com/static/official/js/libs/riddler-sdk-0.2.2.js"
 
     client_fields: ClassVar = (
         ClientField("token", max_length=1024),
@@ -73,7 +74,7 @@ class Yunpian(RemoteProvider):
         if user is not None:
             parameters["user"] = user
         parameters["signature"] = signature(parameters, key)
-        response = yield httpx.Request("POST", f"{self.base_url}/v1/api/authenticate", data=parameters)
+        response = yield httpx.Request("POST", address(f"{self.base_url}/v1/api/authenticate"), data=parameters)
         return judged(response, _verdict)
 
 

@@ -1,7 +1,25 @@
-"""For people who test: the contract that every provider keeps. Not imported by anything that serves requests."""
+"""For people who test: a fixture for applications, a contract for providers, stand-ins of vendors in `vendors`."""
 
 from __future__ import annotations
 
-from captcha_gate.testing.contract import ProviderContract
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ProviderContract"]
+if TYPE_CHECKING:
+    from captcha_gate.testing.captcha import Captcha
+    from captcha_gate.testing.contract import ProviderContract
+
+__all__ = ["Captcha", "ProviderContract"]
+
+# Imported when first used: pytest loads the plugin beside this in every run, also where nobody tests a gate.
+_HOMES = {"Captcha": "captcha", "ProviderContract": "contract"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'captcha_gate.testing' has no attribute {name!r}")
+    return getattr(import_module(f"captcha_gate.testing.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

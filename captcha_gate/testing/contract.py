@@ -10,9 +10,10 @@ import httpx
 from pydantic import SecretStr
 
 from captcha_gate.decision import Verdict
+from captcha_gate.effects import Effect
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import REASONS, Outcome, Reason
-from captcha_gate.providers.base import Provider, RemoteProvider
+from captcha_gate.providers.base import Provider, RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Context
 
 __all__ = ["ProviderContract"]
@@ -31,6 +32,10 @@ _ODD: Final[tuple[Any, ...]] = (
     {"success": "true"},
     {"code": False},
 )
+
+
+#: What no vendor puts into a token.
+_IMPOSSIBLE: Final = (" ", "a b", "a\nb", "\x00", "<b>", 'a"b', "a\\b", "h\u00e9", "\ud800")
 
 
 def _fact(holds: object, message: str) -> None:
@@ -74,7 +79,8 @@ class ProviderContract:
     def test_what_no_vendor_issues_is_refused_before_any_call(self) -> None:
         """A grammar that is too wide lets a client choose what the vendor's server chokes on."""
         for field in self.provider.client_fields:
-            for value in ("", " ", "a b", "a\nb", "\x00", "<b>", 'a"b', "a\\b", "h\u00e9", "\ud800", "x" * 100_000):
+            empty = () if field.may_be_empty else ("",)
+            for value in (*empty, *_IMPOSSIBLE, "x" * 100_000):
                 _fact(not field.accepts(value), f"the field {field.name} accepts {value[:10]!r}")
 
     def test_a_confirmed_token_passes(self) -> None:
@@ -121,7 +127,7 @@ class ProviderContract:
         if isinstance(self.provider, RemoteProvider):
             moved = self.provider.model_copy(update={"base_url": "https://vendor.invalid"})
             flow = moved.verify(self.token, self.context)
-            _fact(next(flow).url.host == "vendor.invalid", "base_url does not decide which host is asked")
+            _fact(_first_request(flow).url.host == "vendor.invalid", "base_url does not decide which host is asked")
             flow.close()
 
     def test_a_claim_depends_on_the_token_and_lasts(self) -> None:
@@ -142,21 +148,25 @@ class ProviderContract:
 
     def test_a_refusal_and_throttling_are_answers_and_an_outage_is_none(self) -> None:
         """Only a vendor that answers nobody opens a gate."""
+        asked = self._request()
         for reply in (self.passes, self.refuses, httpx.Response(429), httpx.Response(403), httpx.Response(302)):
-            _fact(self.provider.answers(reply), f"HTTP {reply.status_code} {reply.content[:40]!r} counts as no answer")
+            _fact(
+                self.provider.answers(asked, reply),
+                f"HTTP {reply.status_code} {reply.content[:40]!r} counts as no answer",
+            )
         for reply in (httpx.Response(503), httpx.Response(500, json={"error": "down"})):
-            _fact(not self.provider.answers(reply), f"HTTP {reply.status_code} counts as an answer")
+            _fact(not self.provider.answers(asked, reply), f"HTTP {reply.status_code} counts as an answer")
 
     def _request(self) -> httpx.Request:
         flow = self.provider.verify(self.token, self.context)
-        request = next(flow)
+        request = _first_request(flow)
         flow.close()
         return request
 
     def _verdict(self, reply: httpx.Response) -> Verdict:
         """The verdict after one reply; a reply that is none counts as unavailable, as it does in the gate."""
         flow = self.provider.verify(self.token, self.context)
-        next(flow)
+        _first_request(flow)
         try:
             flow.send(httpx.Response(reply.status_code, content=reply.content, headers=dict(reply.headers)))
         except StopIteration as end:
@@ -187,3 +197,11 @@ class ProviderContract:
     def _secrets(self) -> list[str]:
         values = (getattr(self.provider, name) for name in type(self.provider).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def _first_request(flow: VerifyFlow) -> httpx.Request:
+    """What the flow asks its vendor first. The store, where it is asked before, knows nothing."""
+    asked = next(flow)
+    while isinstance(asked, Effect):
+        asked = flow.send(None)
+    return asked

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["VISIBLE", "ClientField", "Source", "TokenSettings", "Values", "Wanted"]
+__all__ = ["VISIBLE", "ClientField", "FieldNames", "Source", "TokenSettings", "Values", "Wanted"]
 
 #: What a source holds: each name that was asked for, with every value found, so that a repetition is seen.
 Values = Mapping[str, list[str]]
@@ -37,11 +37,15 @@ class ClientField:
         name: the name that the vendor's script or documents use.
         grammar: a regular expression for the whole value.
         max_length: in characters; generous, for a longer value is refused before any call.
+        any_case: pages write the name in small and in capital letters.
+        may_be_empty: an empty value is one, and not a field that is missing.
     """
 
     name: str
     grammar: str = VISIBLE
     max_length: int = 4096
+    any_case: bool = False
+    may_be_empty: bool = False
 
     def accepts(self, value: str) -> bool:
         """Whether the vendor could have issued this value. Checked before any call, so that junk never travels."""
@@ -64,6 +68,26 @@ class TokenSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldNames:
+    """The names that a reader looks for.
+
+    Attributes:
+        exact: as the client must write them.
+        any_case: in lower case; the client may write them in any.
+    """
+
+    exact: frozenset[str]
+    any_case: frozenset[str] = frozenset()
+
+    def known_as(self, given: str) -> str | None:
+        """The name that a client's name stands for; `None` for one that nobody looks for."""
+        if given in self.exact:
+            return given
+        folded = given.lower() if given.isascii() else given  # the Kelvin sign is no k
+        return folded if folded in self.any_case else None
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The fields of one provider under the names that one rule gives them.
 
@@ -71,31 +95,58 @@ class Wanted:
         provider: the provider's name in the policy.
         names: the client's name of each field, by the provider's name of it.
         headers: the header that carries each field, lower-case, by the provider's name of it.
+        other_names: further sets of names, of which the client may use one whole.
+        any_case: those of all these names, in lower case, that the client may write in any case.
+        may_be_empty: the fields, by the provider's names of them, whose empty value counts.
     """
 
     provider: str
     names: Mapping[str, str]
     headers: Mapping[str, str]
+    other_names: tuple[Mapping[str, str], ...] = ()
+    any_case: frozenset[str] = frozenset()
+    may_be_empty: frozenset[str] = frozenset()
 
     @classmethod
     def by(
-        cls, provider: str, fields: tuple[ClientField, ...], renamed: Mapping[str, str], *, sole_single: bool
+        cls,
+        provider: str,
+        fields: tuple[ClientField, ...],
+        renamed: Mapping[str, str],
+        *,
+        sole_single: bool,
+        other_names: tuple[Mapping[str, str], ...] = (),
     ) -> Wanted:
         """Name the fields of a provider for one rule.
 
         Args:
             provider: its name in the policy.
             fields: what it declares.
-            renamed: the policy's new names, by the declared name.
+            renamed: the policy's new names, by the declared name. They hold exactly, and no others beside them.
             sole_single: no other provider of the rule has a single field, so `X-Captcha-Token` is this one's.
+            other_names: further sets of names that pages use for the fields.
         """
         names = {item.name: renamed.get(item.name, item.name) for item in fields}
+        others = () if names.keys() & renamed.keys() else other_names
+        free = [item.name for item in fields if item.any_case and item.name not in renamed]
         if len(fields) == 1 and sole_single:
             headers = {fields[0].name: "x-captcha-token"}
         else:
             headers = {item.name: "x-captcha-" + item.name.lower().replace("_", "-") for item in fields}
-        return cls(provider, MappingProxyType(names), MappingProxyType(headers))
+        return cls(
+            provider,
+            MappingProxyType(names),
+            MappingProxyType(headers),
+            others,
+            frozenset(spelling[name] for spelling in (names, *others) for name in free),
+            frozenset(item.name for item in fields if item.may_be_empty),
+        )
 
-    def names_in(self, source: Source) -> Mapping[str, str]:
-        """The client's name of each field in one source."""
-        return self.headers if source is Source.HEADER else self.names
+    def names_in(self, source: Source) -> tuple[Mapping[str, str], ...]:
+        """The client's names of the fields in one source: sets of which one must be complete, the usual one first."""
+        return (self.headers,) if source is Source.HEADER else (self.names, *self.other_names)
+
+    def all_names(self, source: Source) -> FieldNames:
+        """Every name that a field may have in one source."""
+        names = frozenset(name for spelling in self.names_in(source) for name in spelling.values())
+        return FieldNames(names - self.any_case, names & self.any_case)

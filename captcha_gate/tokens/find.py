@@ -12,7 +12,7 @@ from captcha_gate.errors import RepeatedField, UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.request import Pairs, RequestView
 from captcha_gate.tokens.extractor import Extractor, malformed, too_many
-from captcha_gate.tokens.fields import Source, TokenSettings, Values, Wanted
+from captcha_gate.tokens.fields import FieldNames, Source, TokenSettings, Values, Wanted
 from captcha_gate.tokens.json_body import JsonExtractor
 from captcha_gate.tokens.multipart_body import MultipartExtractor, boundary_of
 from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
@@ -43,6 +43,7 @@ def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestV
         RepeatedField: a wanted field was given twice in a source that was read.
         UnreadableRequest: the body had to be read and could not be.
     """
+    _refuse_unclear_framing(view)
     body: tuple[Source | None, Values] | None = None
     for want in wanted:
         for source in settings.sources:
@@ -60,30 +61,52 @@ def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestV
     return None
 
 
+def _refuse_unclear_framing(view: RequestView) -> None:
+    """Refuse a request whose end a proxy before us may have seen elsewhere (RFC 9112 §6.3: smuggling)."""
+    if view.headers.get_all("transfer-encoding") and view.headers.get_all("content-length"):
+        malformed("the request has both a Content-Length and a Transfer-Encoding")
+
+
 def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | None:
-    _refuse_repeated(want, source, values)
-    found = {field_name: values.get(name) for field_name, name in want.names_in(source).items()}
-    fields = {field_name: given[0] for field_name, given in found.items() if given and given[0]}
-    return fields if len(fields) == len(want.names) else None
+    """The fields of the one set of names that is complete. Two sets that differ are fields given twice."""
+    complete: list[dict[str, str]] = []
+    for number, names in enumerate(want.names_in(source)):
+        found = {field_name: values.get(name, []) for field_name, name in names.items()}
+        if number == 0 or all(found.values()):
+            _refuse_repeated(want, found)
+        fields = {
+            field_name: given[0]
+            for field_name, given in found.items()
+            if given and (given[0] or field_name in want.may_be_empty)
+        }
+        if len(fields) == len(names):
+            complete.append(fields)
+    if any(other != complete[0] for other in complete[1:]):
+        raise RepeatedField(want.provider, next(iter(want.names)))
+    return complete[0] if complete else None
 
 
-def _refuse_repeated(want: Wanted, source: Source, values: Values) -> None:
-    for field_name, name in want.names_in(source).items():
-        if len(values.get(name, ())) > 1:
+def _refuse_repeated(want: Wanted, found: Values) -> None:
+    for field_name, given in found.items():
+        if len(given) > 1:
             raise RepeatedField(want.provider, field_name)
 
 
 def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
-    names = want.names_in(source).values()
     if source is Source.HEADER:
         # WSGI servers join a header that was sent twice with commas; no provider's field holds one.
+        names = want.headers.values()
         return {name: [item for value in view.headers.get_all(name) for item in _split(value)] for name in names}
-    pairs = view.query if source is Source.QUERY else view.cookies
-    return {name: _values_of(name, pairs) for name in names}
+    return _values_of(want.all_names(source), view.query if source is Source.QUERY else view.cookies)
 
 
-def _values_of(name: str, pairs: Pairs) -> list[str]:
-    return [value for other, value in pairs if other == name]
+def _values_of(names: FieldNames, pairs: Pairs) -> Values:
+    values: dict[str, list[str]] = {}
+    for given, value in pairs:
+        name = names.known_as(given)
+        if name is not None:
+            values.setdefault(name, []).append(value)
+    return values
 
 
 def _split(value: str) -> list[str]:
@@ -105,7 +128,7 @@ def _read_body(
         too_many(f"the body is longer than {settings.max_body} bytes")
     yield from _feed(extractor, settings)
     for want in wanted:
-        _refuse_repeated(want, source, extractor.values)
+        _complete(want, source, extractor.values)  # a repetition counts for all of them, whichever is taken
     return source, extractor.values
 
 
@@ -134,7 +157,11 @@ def _body_source(view: RequestView) -> Source | None:
 
 
 def _extractor(source: Source, wanted: Sequence[Wanted], view: RequestView) -> Extractor:
-    names = frozenset(name for want in wanted for name in want.names.values())
+    all_names = [want.all_names(source) for want in wanted]
+    names = FieldNames(
+        frozenset().union(*(each.exact for each in all_names)),
+        frozenset().union(*(each.any_case for each in all_names)),
+    )
     if source is Source.JSON:
         return JsonExtractor(names)
     if view.media_type == "application/x-www-form-urlencoded":

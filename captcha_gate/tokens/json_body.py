@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from captcha_gate.tokens.extractor import malformed
+from captcha_gate.tokens.fields import FieldNames
 
 __all__ = ["JsonExtractor"]
 
@@ -41,7 +42,7 @@ class JsonExtractor:
 
     reads_whole = True
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: FieldNames) -> None:
         self.values: dict[str, list[str]] = {}
         self._names = names
         self._body = bytearray()
@@ -52,10 +53,18 @@ class JsonExtractor:
 
     def finish(self) -> None:
         document = _parse(bytes(self._body))
-        for name in self._names:
-            found = list(_walk(document, name.split(".")))
-            if found:
-                self.values[name] = found
+        for name in self._names.exact:
+            self._take(name, _walk(document, name.split(".")))
+        if self._names.any_case and isinstance(document, dict):
+            for given in document:
+                known = self._names.known_as(given)
+                if known is not None and given not in self._names.exact:
+                    self._take(known, _walk(document, [given]))
+
+    def _take(self, name: str, found: Iterator[str]) -> None:
+        values = [*self.values.get(name, ()), *found]
+        if values:
+            self.values[name] = values
 
 
 def _parse(body: bytes) -> Any:

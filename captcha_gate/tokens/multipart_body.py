@@ -8,7 +8,6 @@ breaks in part headers, and part headers that frameworks take in different ways.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from typing import Final
 
 try:
@@ -20,6 +19,7 @@ except ImportError as error:  # python-multipart before 0.0.13 goes by the same 
     ) from error
 
 from captcha_gate.tokens.extractor import MAX_FIELDS, Enough, malformed, too_many
+from captcha_gate.tokens.fields import FieldNames
 
 __all__ = ["MultipartExtractor", "boundary_of"]
 
@@ -59,7 +59,7 @@ class MultipartExtractor:
 
     reads_whole = False
 
-    def __init__(self, names: Collection[str], boundary: str, enough: Enough) -> None:
+    def __init__(self, names: FieldNames, boundary: str, enough: Enough) -> None:
         self.values: dict[str, list[str]] = {}
         self._names = names
         self._enough = enough
@@ -131,11 +131,14 @@ class MultipartExtractor:
         encodings = {
             value.strip().lower() for header, value in part.headerlist if header == "Content-Transfer-Encoding"
         }
-        self._name = name if name in self._names and not is_file and encodings <= _PLAIN_ENCODINGS else None
+        self._name = self._names.known_as(name) if not is_file and encodings <= _PLAIN_ENCODINGS else None
         return is_file
 
     def _end_part(self) -> None:
         if self._name is not None:
+            if self._delimiter[2:] in self._value:
+                # With the line end of the blank line, or a bare line feed, before it, others take it for a delimiter.
+                malformed("a field holds what may be a delimiter")
             self.values.setdefault(self._name, []).append(self._value.decode("utf-8", "replace"))
         self._name = None
         self._value = bytearray()

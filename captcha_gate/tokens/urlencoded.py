@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
 from captcha_gate.tokens.extractor import MAX_FIELDS, too_many
+from captcha_gate.tokens.fields import FieldNames
 
 __all__ = ["UrlEncodedExtractor"]
 
@@ -15,11 +15,11 @@ class UrlEncodedExtractor:
 
     reads_whole = True
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: FieldNames) -> None:
         self.values: dict[str, list[str]] = {}
         self._names = names
         # Escaped, each byte takes three; decoding what is longer anyhow would be work for nothing.
-        self._longest = 3 * max((len(name.encode()) for name in names), default=0)
+        self._longest = 3 * max((len(name.encode()) for name in names.exact | names.any_case), default=0)
         self._partial = bytearray()
         self._count = 0
 
@@ -41,8 +41,8 @@ class UrlEncodedExtractor:
         raw_name, _, raw_value = pair.partition(b"=")
         if len(raw_name) > self._longest:
             return
-        name = _decoded(raw_name)
-        if name in self._names:
+        name = self._names.known_as(_decoded(raw_name))
+        if name is not None:
             self.values.setdefault(name, []).append(_decoded(raw_value))
 
 

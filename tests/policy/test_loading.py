@@ -424,3 +424,20 @@ def test_many_rules_that_clients_can_leave_are_checked_in_little_work(monkeypatc
         ]
     policy_of(*rules)
     assert len(compared) <= 600
+
+
+@pytest.mark.parametrize("allowed", ["true", "${ALLOWED}"])
+def test_a_provider_for_tests_loads_with_a_warning_where_the_policy_allows_it(load, allowed):
+    text = f"version: 1\nallow_test_keys: {allowed}\nproviders: {{robot: {{type: fake}}}}\nrules: []\n"
+    [warning] = load(text, {"ALLOWED": "true"}).warnings
+    assert warning.startswith("providers.robot.type: verifies anything")
+
+
+@pytest.mark.parametrize("top", [{}, {"allow_test_keys": False}])
+def test_a_provider_for_tests_does_not_load_elsewhere(top):
+    with pytest.raises(PolicyError, match=r"^the policy does not load:\n  providers\.robot\.type: verifies anything"):
+        policy_of(providers={"robot": {"type": "fake"}}, **top)
+
+
+def test_a_policy_for_tests_without_a_provider_for_tests_warns_of_nothing():
+    assert policy_of(allow_test_keys=True).warnings == ()

@@ -7,6 +7,8 @@ import time
 import pytest
 from policy.views import decided_by, matches, policy_of, rule, sent, view_of
 
+from captcha_gate.errors import UnreadableRequest
+from captcha_gate.paths import MAX_EXPANDED, MAX_PATH, readings
 from captcha_gate.patterns import PathPattern
 
 # Paths
@@ -468,7 +470,9 @@ def test_a_mount_point_that_frameworks_cut_off_in_their_own_ways_hides_no_rule(m
     assert decided_by(policy_of(rule("/login")), view_of(path=path, mount=mount)) == "rule"
 
 
-@pytest.mark.parametrize("path", ["x:/login", "x:login", " /login", "http://h/login", "http:/login"])
+@pytest.mark.parametrize(
+    "path", ["x:/login", "x:login", " /login", "http://h/login", "http:/login", "x/login", "%u006c/login", "*/login"]
+)
 def test_a_target_without_leading_slash_hides_no_rule(path):
     assert decided_by(policy_of(rule("/login")), view_of(path=path)) == "rule"
 
@@ -544,3 +548,13 @@ def test_what_is_matched_is_the_path_below_the_mount_point(mount, path, expected
 def test_the_root_below_a_mount_point_is_the_root():
     assert decided_by(policy_of(rule("/")), view_of(path="/v1", mount="/v1")) == "rule"
     assert decided_by(policy_of(rule("/")), view_of(path="/v1/", mount="/v1")) == "rule"
+
+
+def test_a_long_path_may_have_fewer_readings_than_a_short_one():
+    """Each reading is matched, and a regular expression may take it squared."""
+    puzzle = "/%250%2561;x/../." * 2
+    ways = len(readings("/" + puzzle))
+    assert ways > MAX_EXPANDED // MAX_PATH  # so that the length of the path alone is no reason
+    assert readings("/" + "b" * 1000 + puzzle)
+    with pytest.raises(UnreadableRequest):
+        readings("/" + "b" * (2 * MAX_EXPANDED // ways) + puzzle)

@@ -20,6 +20,16 @@ ENVIRONMENT = {
     "YUNPIAN_CAPTCHA_ID": "0123456789abcdef0123456789abcdef",
     "YUNPIAN_SECRET_ID": "33333333333333333333333333333333",
     "YUNPIAN_SECRET_KEY": "e3da918313c14ea8",
+    "GEETEST_V3_ID": "7e57c0de7e57c0de7e57c0de7e57c0de",
+    "GEETEST_V3_KEY": "00112233445566778899aabbccddeeff",
+    "VAPTCHA_VID": "7e57ca5e7e57ca5e7e57ca5e",
+    "VAPTCHA_KEY": "7e57ce117e57ce117e57ce117e57ce11",
+    "VAPTCHA_V4_VID": "id_captcha_gate_test",
+    "VAPTCHA_V4_KEY": "key_captcha_gate_test",
+    "TURNSTILE_SITE_KEY": "0x4AAAAAAADnPIDROrmt1Wwj",
+    "TURNSTILE_SECRET": "0x4AAAAAAADnPIDROzbs0Aaj-7e57ca5e7e57ca5e",
+    "RECAPTCHA_SITE_KEY": "6LdRcP4pAAAAAO7e57ca5e7e57ca5e7e57ca5e7e",
+    "RECAPTCHA_SECRET": "6LdRcP4pAAAAAB7e57ce117e57ce117e57ce117e",
     "OFFICE_NETWORK": "198.51.100.0/24",
 }
 
@@ -49,7 +59,7 @@ def test_it_begins_with_for_whom_it_is(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_it_holds_no_secret_of_its_own(path):
     for provider in load_policy(path, environment=ENVIRONMENT).providers.values():
-        for name in ("captcha_key", "hmac_key"):
+        for name in ("captcha_key", "hmac_key", "secret"):
             secret = getattr(provider, name, None)
             assert secret is None or secret.get_secret_value() in ENVIRONMENT.values()
 
@@ -59,8 +69,15 @@ def test_login_geetest_leaves_the_form_itself_free():
     assert [decided(policy, method, "/login") for method in ("POST", "GET")] == ["login", None]
 
 
+@pytest.mark.parametrize("name", ["login-turnstile", "login-recaptcha-v3"])
+def test_a_token_of_these_is_for_one_form_on_ones_own_hosts(name):
+    [rule] = shipped(name).rules
+    assert (rule.bind.action, rule.bind.hostnames) == ("login", ("example.com", "*.example.com"))
+    assert (rule.score is not None) is (name == "login-recaptcha-v3")
+
+
 def test_without_an_account_asks_no_vendor():
-    assert all(provider.local for provider in shipped("without-an-account").providers.values())
+    assert all(provider.is_local({}) for provider in shipped("without-an-account").providers.values())
 
 
 def test_roll_out_enforces_only_what_says_so():

@@ -10,7 +10,10 @@ import pytest
 from captcha_gate import Verdict
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed
+from captcha_gate.providers.geetest_v3 import GeetestV3
 from captcha_gate.providers.geetest_v4 import GeetestV4
+from captcha_gate.providers.vaptcha import Vaptcha
+from captcha_gate.providers.vaptcha_v4 import VaptchaV4
 from captcha_gate.providers.yunpian import Yunpian
 from captcha_gate.scalars import BaseUrl, Secret
 from captcha_gate.testing import ProviderContract
@@ -36,6 +39,42 @@ class TestYunpian(ProviderContract):
     passes = httpx.Response(200, json={"code": 0, "cb": None, "msg": "ok", "data": None})
     refuses = httpx.Response(200, json={"code": 400, "cb": None, "msg": "validate_fail", "data": None})
     decisive = ("code",)
+
+
+class TestGeetestV3(ProviderContract):
+    provider = GeetestV3(type="geetest-v3", captcha_id="an-id", private_key="a-secret-key")
+    token: ClassVar = {
+        "geetest_challenge": "fa7025c83249ab263bc1f11f11ae21a5",
+        "geetest_validate": "8829949571bdf9cc97663ce89ff3d5c5",
+        "geetest_seccode": "8829949571bdf9cc97663ce89ff3d5c5|jordan",
+    }
+    passes = httpx.Response(200, json={"seccode": "17eaf2f1675fca66eade6cb8c7705c20"})
+    refuses = httpx.Response(200, json={"seccode": "false"})
+    decisive = ("seccode",)
+
+
+class TestVaptcha(ProviderContract):
+    # Of a list: what a server under a wildcard does is never an outage. The probe asks the first, the token the second.
+    provider = Vaptcha(
+        type="vaptcha", vid="an-id", key="a-secret-key", allowed_servers=["node1.vaptcha.net", "node2.vaptcha.net"]
+    )
+    token: ClassVar = {"vaptcha_server": "https://node2.vaptcha.net/verify", "vaptcha_token": "2b0e8b1c5f7a4d6e"}
+    passes = httpx.Response(200, json={"success": 1, "score": 60, "msg": "0,1,2,3"})
+    refuses = httpx.Response(200, json={"success": 0, "score": 0, "msg": "token error"})
+    decisive = ("success",)
+
+
+class TestVaptchaV4(ProviderContract):
+    provider = VaptchaV4(type="vaptcha-v4", vid="an-id", key="a-secret-key", verify="remote")
+    token: ClassVar = {
+        "vaptcha_token": "1699999990.id1.6af8d264742321e382e5c12b6e612453559dd056efc8f78acdaed0900053c2cd",
+        "vaptcha_knock": "knock456",
+        "vaptcha_dfu": "dfu123",
+        "vaptcha_ip": "203.0.113.7",
+    }
+    passes = httpx.Response(200, json={"code": 0, "msg": "", "data": {"code": 0, "result": True, "vid": "an-id"}})
+    refuses = httpx.Response(200, json={"code": 0, "msg": "", "data": {"code": 1, "result": False, "vid": "an-id"}})
+    decisive = ("code", "data")
 
 
 class Careless(RemoteProvider):

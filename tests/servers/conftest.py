@@ -6,7 +6,8 @@ import json
 
 import pytest
 from support.servers import SERVERS, RunningServer
-from support.vendor import GeetestServer, account_at
+
+from captcha_gate.testing.vendors import GeetestV4
 
 RULES = [
     {"name": "login", "match": "/login"},
@@ -20,7 +21,7 @@ RULES = [
 
 @pytest.fixture(scope="session")
 def geetest():
-    with GeetestServer() as server:
+    with GeetestV4(issued_only=False) as server:
         yield server
 
 
@@ -32,7 +33,7 @@ def server(request, geetest, tmp_path_factory):
     folder = tmp_path_factory.mktemp(kind.name)
     policy = folder / "policy.yaml"
     # JSON is YAML.
-    policy.write_text(json.dumps({"version": 1, "providers": {"cn": account_at(geetest.url)}, "rules": RULES}))
+    policy.write_text(json.dumps({"version": 1, "providers": {"cn": geetest.account()}, "rules": RULES}))
     with RunningServer(kind, policy, folder / "log") as running:
         yield running
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from support.loopback import Answer, Connection, Received
+from captcha_gate.testing.vendors import faults
+from captcha_gate.testing.vendors.geetest_v4 import CAPTCHA_ID, CAPTCHA_KEY
+from captcha_gate.testing.vendors.loopback import Answer, Connection, Received, replies
 
-__all__ = ["FAULTS", "FROM_A_BAD_STATUS", "Fault", "by_token", "passes_all", "replies"]
+__all__ = ["FAULTS", "FROM_A_BAD_STATUS", "Fault", "a_token", "account_at", "by_token", "lot_number", "passes_all"]
 
 _PASS = {"status": "success", "result": "success", "reason": "", "captcha_args": {"used_type": "slide"}}
 _GOOD = json.dumps(_PASS).encode()
-_HTML = b"<!doctype html><title>Attention required</title>" + b"<p>Checking your browser</p>" * 40
 _JSON = "Content-Type: application/json"
 
 
@@ -36,15 +38,33 @@ class Fault:
     slow: bool = False
 
 
-def replies(status: int, body: bytes | str, *headers: str) -> Answer:
-    """Always the same whole response."""
-    content = body.encode() if isinstance(body, str) else body
-    return lambda connection, request: connection.reply(status, content, *headers)
+def account_at(url: str, **keys: Any) -> dict[str, Any]:
+    """The policy's entry of a GeeTest v4 account whose server is any at `url`.
+
+    Its time is long unless `keys` have another: a machine that pauses for seconds must not look like a vendor's outage.
+    """
+    account = {"type": "geetest-v4", "captcha_id": CAPTCHA_ID, "captcha_key": CAPTCHA_KEY, "base_url": url}
+    return {**account, "timeout": "30s", **keys}
+
+
+def a_token() -> dict[str, str]:
+    """The four fields as the page would submit them, a new token each time, which nobody issued."""
+    return {
+        "lot_number": secrets.token_hex(16),
+        "captcha_output": "ymBMOwkj3wrWAAfm-DEqWa4y7bc3_iVz0A==",
+        "pass_token": secrets.token_hex(32),
+        "gen_time": "1653302332",
+    }
+
+
+def lot_number(request: Received) -> str:
+    """Which token a request asks about."""
+    return request.form.get("lot_number", [""])[0]
 
 
 def passes_all(connection: Connection, request: Received) -> None:
     """Pass every token, any number of times, and name its beginning, so that mixed up answers are seen."""
-    args = {"used_type": request.lot_number[:8]}
+    args = {"used_type": lot_number(request)[:8]}
     connection.reply(200, json.dumps({**_PASS, "captcha_args": args}).encode(), _JSON)
 
 
@@ -53,68 +73,14 @@ def by_token(tokens: list[dict[str, str]], for_tokens: Answer, for_probes: Answe
     lot_numbers = {token["lot_number"] for token in tokens}
 
     def answer(connection: Connection, request: Received) -> None:
-        (for_tokens if request.lot_number in lot_numbers else for_probes)(connection, request)
+        (for_tokens if lot_number(request) in lot_numbers else for_probes)(connection, request)
 
     return answer
-
-
-def _hang(connection: Connection, request: Received) -> None:
-    connection.hold()
-
-
-def _reset(connection: Connection, request: Received) -> None:
-    connection.reset()
-
-
-def _hang_up(connection: Connection, request: Received) -> None:
-    connection.hang_up()
-
-
-def _drip_headers(connection: Connection, request: Received) -> None:
-    connection.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 1000)
-
-
-def _drip_body(connection: Connection, request: Received) -> None:
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
-    connection.drip(_GOOD.ljust(5000))
-
-
-def _stall_in_body(connection: Connection, request: Received) -> None:
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + _GOOD)
-    connection.hold()
-
-
-def _huge(connection: Connection, request: Received) -> None:
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n" + _GOOD)
-    for _ in range(200_000_000 // 65536):
-        connection.send(b" " * 65536)
-
-
-def _huge_chunked(connection: Connection, request: Received) -> None:
-    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for _ in range(200_000_000 // 65536):
-        connection.send(b"10000\r\n" + b" " * 65536 + b"\r\n")
-
-
-def _cut_off(connection: Connection, request: Received) -> None:
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + _GOOD)
-    connection.hang_up()
-
-
-def _many_headers(connection: Connection, request: Received) -> None:
-    headers = b"".join(b"X-%d: 1\r\n" % number for number in range(20_000))
-    connection.send(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n" + _GOOD)
-    connection.hang_up()
 
 
 def _many_continues(connection: Connection, request: Received) -> None:
     connection.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000)
     connection.reply(200, _GOOD, _JSON)
-
-
-def _no_http(connection: Connection, request: Received) -> None:
-    connection.send(b"SSH-2.0-OpenSSH_9.6\r\n")
-    connection.hang_up()
 
 
 def _unavailable(name: str, answer: Answer, reason: str, *, opens: bool = False, slow: bool = False) -> Fault:
@@ -128,40 +94,38 @@ def _json(name: str, document: Any, *, outcome: str = "unavailable", reason: str
 
 
 _NO_ANSWER = [
-    _unavailable("hang", _hang, "timeout", opens=True, slow=True),
-    _unavailable("reset", _reset, "network", opens=True),
-    _unavailable("hang up", _hang_up, "network", opens=True),
-    _unavailable("headers drip", _drip_headers, "timeout", opens=True, slow=True),
-    _unavailable("body drips", _drip_body, "timeout", opens=True, slow=True),
-    _unavailable("body stalls after a whole document", _stall_in_body, "timeout", opens=True, slow=True),
-    _unavailable("200 MB", _huge, "bad_reply", opens=True),
-    _unavailable("200 MB in chunks", _huge_chunked, "bad_reply", opens=True),
-    _unavailable("body cut off", _cut_off, "network", opens=True),
-    _unavailable("20000 headers", _many_headers, "network", opens=True),
-    _unavailable("no HTTP", _no_http, "network", opens=True),
-    _unavailable("gzip", replies(200, gzip.compress(_GOOD), "Content-Encoding: gzip"), "bad_reply", opens=True),
-    _unavailable(
-        "gzip bomb", replies(200, gzip.compress(bytes(10**7)), "Content-Encoding: gzip"), "bad_reply", opens=True
-    ),
-    _unavailable("HTML with 200", replies(200, _HTML, "Content-Type: text/html"), "bad_reply", opens=True),
-    _unavailable("truncated JSON", replies(200, _GOOD[:-9], _JSON), "bad_reply", opens=True),
-    _unavailable("empty body", replies(200, b"", _JSON), "bad_reply", opens=True),
-    _unavailable("bad JSON", replies(200, b"{bad", _JSON), "bad_reply", opens=True),
-    _unavailable("JSON nested 30000 deep", replies(200, b"[" * 30_000 + b"]" * 30_000, _JSON), "bad_reply", opens=True),
+    _unavailable("hang", faults.hang, "timeout", opens=True, slow=True),
+    _unavailable("reset", faults.reset, "network", opens=True),
+    _unavailable("hang up", faults.hang_up, "network", opens=True),
+    _unavailable("headers drip", faults.drip_headers, "timeout", opens=True, slow=True),
+    _unavailable("body drips", faults.drip_body, "timeout", opens=True, slow=True),
+    _unavailable("body stalls after a whole document", faults.stall_in_body, "timeout", opens=True, slow=True),
+    _unavailable("200 MB", faults.huge, "bad_reply", opens=True),
+    _unavailable("200 MB in chunks", faults.huge_chunked, "bad_reply", opens=True),
+    _unavailable("body cut off", faults.cut_off, "network", opens=True),
+    _unavailable("20000 headers", faults.many_headers, "network", opens=True),
+    _unavailable("no HTTP", faults.not_http, "network", opens=True),
+    _unavailable("gzip", faults.gzipped, "bad_reply", opens=True),
+    _unavailable("gzip bomb", faults.gzip_bomb, "bad_reply", opens=True),
+    _unavailable("HTML with 200", faults.html, "bad_reply", opens=True),
+    _unavailable("truncated JSON", faults.truncated_json, "bad_reply", opens=True),
+    _unavailable("empty body", faults.empty, "bad_reply", opens=True),
+    _unavailable("bad JSON", faults.bad_json, "bad_reply", opens=True),
+    _unavailable("JSON nested 30000 deep", faults.deep_json, "bad_reply", opens=True),
     *(
-        _unavailable(f"HTTP {status}", replies(status, _HTML), "provider_error", opens=True)
+        _unavailable(f"HTTP {status}", faults.status(status), "provider_error", opens=True)
         for status in (500, 502, 503, 504)
     ),
-    _unavailable("HTTP 500 with a pass in it", replies(500, _GOOD, _JSON), "provider_error", opens=True),
+    _unavailable("HTTP 500 with a pass in it", faults.says(_PASS, 500), "provider_error", opens=True),
 ]
 _ANSWERS = [
     *(
-        Fault(f"HTTP {status}", replies(status, _HTML), "misconfigured", "bad_credentials")
+        Fault(f"HTTP {status}", faults.status(status), "misconfigured", "bad_credentials")
         for status in (400, 401, 403, 404)
     ),
-    _unavailable("HTTP 429", replies(429, _HTML, "Retry-After: 1"), "throttled"),
-    _unavailable("HTTP 201 with a pass in it", replies(201, _GOOD, _JSON), "bad_reply"),
-    _unavailable("HTTP 404 with a pass in it", replies(404, _GOOD, _JSON), "bad_reply"),
+    _unavailable("HTTP 429", faults.status(429, "Retry-After: 1"), "throttled"),
+    _unavailable("HTTP 201 with a pass in it", faults.says(_PASS, 201), "bad_reply"),
+    _unavailable("HTTP 404 with a pass in it", faults.says(_PASS, 404), "bad_reply"),
     _json("true", True),
     _json("a list", []),
     _json("a string", "ok"),
@@ -196,7 +160,9 @@ FAULTS = [*_NO_ANSWER, *_ANSWERS]
 #: What a status says stands, whatever becomes of the body after it.
 FROM_A_BAD_STATUS = {
     "longer than we read": lambda connection, status: connection.reply(status, b" " * 300_000),
-    "compressed": lambda connection, status: connection.reply(status, gzip.compress(_HTML), "Content-Encoding: gzip"),
+    "compressed": lambda connection, status: connection.reply(
+        status, gzip.compress(b"<p>no</p>" * 100), "Content-Encoding: gzip"
+    ),
     "cut off": lambda connection, status: (
         connection.send(f"HTTP/1.1 {status} X\r\nContent-Length: 5000\r\n\r\n...".encode()),
         connection.hang_up(),

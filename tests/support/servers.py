@@ -86,6 +86,7 @@ class RunningServer:
             self.port: int = probe.getsockname()[1]
         environment = {**os.environ, "CAPTCHA_POLICY": str(policy), "PYTHONPATH": f"{_TESTS}:{_TESTS.parent}"}
         environment.pop("WEB_CONCURRENCY", None)
+        environment["HOME"] = str(log.parent)  # where gunicorn has its control socket: two of them must not share one
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *kind.command.format(port=self.port).split()],

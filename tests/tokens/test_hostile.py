@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.body_corpus import CORPUS, FORM, JSON, MULTIPART, joined, token_parts
+from support.body_corpus import CORPUS, FORM, JSON, MULTIPART, joined, part, token_parts
 from support.token_flow import CN, GEETEST_FIELDS, Search, cut_at, search, view_of
 from support.world import TOKEN
 from werkzeug.formparser import MultiPartParser
@@ -75,6 +75,7 @@ def _check(found: Search, content_type: str, body: bytes, wanted: Wanted) -> Non
 
 @given(st.one_of(MADE, bent()), st.sampled_from([CN, DOTTED]), st.sets(st.integers(1, 300), max_size=5))
 @example((MULTIPART, joined(*token_parts())), CN, set())
+@example((MULTIPART, b"--XX\r\n" + part("lot_number", joined(*token_parts()))), CN, set())
 def test_no_body_raises_anything_unnamed_or_holds_a_token_that_a_plain_decoder_does_not_see(made, wanted, places):
     content_type, body = made
     view = view_of(("content-type", content_type))

@@ -15,9 +15,12 @@ from support.token_flow import CHUNKINGS, POW, cut, search, search_body, view_of
 from support.world import TOKEN
 
 from captcha_gate.tokens.extractor import Extractor
+from captcha_gate.tokens.fields import FieldNames
 from captcha_gate.tokens.json_body import JsonExtractor
 from captcha_gate.tokens.multipart_body import MultipartExtractor
 from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
+
+NAMES = FieldNames(frozenset(TOKEN))
 
 GOOD = {FORM: FORM_BODY, JSON: JSON_BODY, MULTIPART: joined(*token_parts())}
 
@@ -118,14 +121,14 @@ def _fed_with_single_bytes(extractor: Extractor, body: bytes) -> int:
 @pytest.mark.parametrize(
     ("extractor", "start", "filling"),
     [
-        (lambda: UrlEncodedExtractor(TOKEN), b"lot_number=", b"a"),
-        (lambda: UrlEncodedExtractor(TOKEN), b"lot_number=", b"%"),
-        (lambda: JsonExtractor(TOKEN), b'{"lot_number": "', b"a"),
-        (lambda: MultipartExtractor(TOKEN, "XX", lambda _: False), b"--XX\r\n" + part("lot_number", ""), b"a"),
-        (lambda: MultipartExtractor(TOKEN, "XX", lambda _: False), b"--XX\r\n" + part("lot_number", ""), b"\r"),
-        (lambda: MultipartExtractor(TOKEN, "XX", lambda _: False), b"--XX\r\n" + part("x", ""), b"\r\n--X"),
+        (lambda: UrlEncodedExtractor(NAMES), b"lot_number=", b"a"),
+        (lambda: UrlEncodedExtractor(NAMES), b"lot_number=", b"%"),
+        (lambda: JsonExtractor(NAMES), b'{"lot_number": "', b"a"),
+        (lambda: MultipartExtractor(NAMES, "XX", lambda _: False), b"--XX\r\n" + part("lot_number", ""), b"a"),
+        (lambda: MultipartExtractor(NAMES, "XX", lambda _: False), b"--XX\r\n" + part("lot_number", ""), b"\r"),
+        (lambda: MultipartExtractor(NAMES, "XX", lambda _: False), b"--XX\r\n" + part("x", ""), b"\r\n--X"),
         (
-            lambda: MultipartExtractor(TOKEN, "b" * 70, lambda _: False),
+            lambda: MultipartExtractor(NAMES, "b" * 70, lambda _: False),
             b"--" + b"b" * 70 + b"\r\n" + part("x", ""),
             b"b",
         ),

@@ -11,13 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.faults import by_token, passes_all, replies
+from support.faults import a_token, account_at, by_token, passes_all
 from support.live import LiveWorld
-from support.loopback import LoopbackServer
-from support.vendor import a_token, account_at
 from support.world import LOGIN, policy_of
 
-from captcha_gate import fetch
+from captcha_gate import Reason, Verdict
+from captcha_gate.egress import slots
+from captcha_gate.providers.context import Context
+from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
+from captcha_gate.vendors import Vendors
 
 TESTS = Path(__file__).parent.parent
 
@@ -33,9 +35,9 @@ def gate_asking():
     """Build a gate that asks a server; it is closed when the test is over."""
     worlds: list[LiveWorld] = []
 
-    def build(kind: str, server: LoopbackServer, timeout: str = "3s", on_unavailable: str = "reject") -> LiveWorld:
+    def build(kind: str, server: LoopbackServer, on_unavailable: str = "reject", **account: str) -> LiveWorld:
         rule = {**LOGIN, "on_unavailable": on_unavailable}
-        worlds.append(LiveWorld(kind, policy_of(rule, providers={"cn": account_at(server.url, timeout=timeout)})))
+        worlds.append(LiveWorld(kind, policy_of(rule, providers={"cn": account_at(server.url, **account)})))
         return worlds[-1]
 
     yield build
@@ -67,9 +69,10 @@ def test_two_hundred_tokens_at_once_pass_each_with_its_own_answer(kind, vendor, 
     world.close()
 
 
-@pytest.mark.parametrize("connections", [256, 10])
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize("connections", [32, 10])
 def test_cancelled_requests_cost_no_later_ones_theirs(vendor, monkeypatch, connections, gate_asking):
-    monkeypatch.setattr(fetch, "MAX_CALLS", connections)
+    monkeypatch.setattr(slots, "MAX_CALLS", connections)
     vendor.answer = holds
     world = gate_asking("asgi", vendor, timeout="1500ms")
 
@@ -92,9 +95,9 @@ def test_cancelled_requests_cost_no_later_ones_theirs(vendor, monkeypatch, conne
 def test_requests_that_had_to_wait_for_a_connection_in_vain_cost_no_later_ones_theirs(
     kind, vendor, monkeypatch, gate_asking
 ):
-    monkeypatch.setattr(fetch, "MAX_CALLS", 5)
+    monkeypatch.setattr(slots, "MAX_CALLS", 5)
     vendor.answer = holds
-    world = gate_asking(kind, vendor, timeout="400ms")
+    world = gate_asking(kind, vendor, timeout="400ms", breaker="off")
     for _ in range(3):
         statuses = {response.status_code for response in world.together(a_token() for _ in range(60))}
         assert statuses == {503}
@@ -108,7 +111,7 @@ def test_requests_that_had_to_wait_for_a_connection_in_vain_cost_no_later_ones_t
 
 
 def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
-    monkeypatch.setattr(fetch, "MAX_CALLS", 1)
+    monkeypatch.setattr(slots, "MAX_CALLS", 1)
     with LoopbackServer(holds) as hanging:
         providers = {
             # Another name for this machine is another vendor.
@@ -136,17 +139,36 @@ def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
 
 
 def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, monkeypatch, gate_asking):
-    monkeypatch.setattr(fetch, "MAX_CALLS", 0)
+    monkeypatch.setattr(slots, "MAX_CALLS", 0)
     world = gate_asking(kind, vendor, timeout="700ms", on_unavailable="allow")
     token = a_token()
     assert world.post(data=token).json()["code"] == "overloaded"
     assert (world.seen, vendor.accepted) == ([], 0)
     world.give_up_pool()
-    monkeypatch.setattr(fetch, "MAX_CALLS", 1)
+    monkeypatch.setattr(slots, "MAX_CALLS", 1)
     assert world.post(data=token).status_code == 200
     world.close()
 
 
+def test_a_question_of_our_own_does_not_queue_behind_the_requests_that_wait_for_its_answer():
+    """Else a busy site whose vendor hangs would never get its proof, and never open."""
+    provider = policy_of().providers["cn"]
+    context = Context(now=0.0, token_hex=lambda size: "00" * size)
+    vendors = Vendors(lambda: 0.0)
+    [asked] = _fetches(vendors.ask(provider, a_token(), context))
+    [once] = _fetches(vendors.proven_down(provider, Verdict.unavailable(Reason.TIMEOUT), context))
+    [probe] = _fetches(once.flow())
+    assert (asked.urgent, probe.urgent) == (False, True)
+
+
+def _fetches(flow):
+    """What a flow asks for, up to the first reply, which never comes."""
+    asked = next(flow)
+    flow.close()
+    return [asked]
+
+
+@pytest.mark.usefixtures("pool")
 def test_a_cancelled_request_does_not_end_the_probe_that_others_wait_for(vendor, gate_asking):
     tokens = [a_token(), a_token()]
     proceed = threading.Event()
@@ -178,6 +200,7 @@ def test_a_cancelled_request_does_not_end_the_probe_that_others_wait_for(vendor,
     assert len(vendor.received) == 3
 
 
+@pytest.mark.usefixtures("pool")
 @pytest.mark.parametrize("answer", ["passes", "outage"])
 def test_one_gate_serves_several_event_loops_one_after_another(vendor, answer, gate_asking):
     vendor.answer = passes_all if answer == "passes" else replies(503, b"")
@@ -192,6 +215,7 @@ def test_one_gate_serves_several_event_loops_one_after_another(vendor, answer, g
     world.close()
 
 
+@pytest.mark.usefixtures("pool")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_loop_that_ended_without_closing_its_connections_does_the_next_no_harm(vendor):
     world = LiveWorld("asgi", policy_of(LOGIN, providers={"cn": account_at(vendor.url)}))
@@ -202,6 +226,7 @@ def test_a_loop_that_ended_without_closing_its_connections_does_the_next_no_harm
     gc.collect()
 
 
+@pytest.mark.usefixtures("pool")
 def test_one_gate_serves_two_event_loops_at_once_during_an_outage(vendor, gate_asking):
     both = threading.Barrier(2)
 
@@ -227,6 +252,7 @@ def test_one_gate_serves_two_event_loops_at_once_during_an_outage(vendor, gate_a
     world.close()
 
 
+@pytest.mark.usefixtures("pool")
 def test_a_probe_that_its_loop_took_along_is_asked_anew_on_the_next(vendor, gate_asking):
     vendor.answer = holds
     world = gate_asking("asgi", vendor, timeout="300ms", on_unavailable="allow")
@@ -245,7 +271,7 @@ def test_a_probe_that_its_loop_took_along_is_asked_anew_on_the_next(vendor, gate
 FORKING = """
 import os, sys
 from support.live import LiveWorld
-from support.vendor import a_token, account_at
+from support.faults import a_token, account_at
 from support.world import LOGIN, policy_of
 
 kind, url = sys.argv[1:]

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from support.vendor import CAPTCHA_ID, CAPTCHA_KEY
 
 from captcha_gate import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.providers.context import Context
 from captcha_gate.providers.geetest_v4 import GeetestV4
+from captcha_gate.testing.vendors.geetest_v4 import CAPTCHA_ID, CAPTCHA_KEY
 
 FIELDS = {
     "lot_number": "4dc3cfc2cdff448cad8d13107198d473",

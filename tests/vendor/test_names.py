@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
-from support.faults import passes_all
+from support.faults import a_token, account_at, passes_all
 from support.live import LiveWorld
-from support.loopback import LoopbackServer
-from support.vendor import a_token, account_at
 from support.world import LOGIN, policy_of
+
+from captcha_gate.testing.vendors.loopback import LoopbackServer
 
 HOST = "vendor.invalid"
 

@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
-from support.faults import by_token, passes_all, replies
+from support.faults import a_token, account_at, by_token, passes_all
 from support.live import LiveWorld, ManualClock
-from support.loopback import LoopbackServer
-from support.vendor import a_token, account_at
 from support.world import LOGIN, policy_of
+
+from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
 
 DOWN = replies(503, b"")
 REFUSED = replies(200, b'{"status": "success", "result": "fail", "reason": "pass_token error"}')
@@ -151,6 +151,7 @@ def test_a_bad_token_is_refused_whatever_the_vendor_would_say(world, vendor):
     assert (vendor.accepted, world.seen) == (0, [])
 
 
+@pytest.mark.usefixtures("pool")
 def test_a_loop_that_clients_keep_busy_is_no_outage_of_the_vendors(vendor):
     """Whoever stalls our event loop makes every call time out, the probe's too: that must open nothing."""
     vendor.answer = lambda connection, request: connection.hold()

@@ -1,0 +1,167 @@
+"""One call to a vendor on the wire: the request as it is sent, the reply as far as it is read, failures by their names.
+
+Knows no pools and no vendors; `fetch` sends.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import httpcore
+import httpx
+
+from captcha_gate.effects import Fetch
+from captcha_gate.egress.deadline import DEADLINE
+from captcha_gate.errors import FetchError
+from captcha_gate.outcome import Reason
+
+__all__ = [
+    "FAILURES",
+    "ReplyBody",
+    "all_busy",
+    "aread_reply",
+    "core_request",
+    "failure",
+    "headers_of",
+    "prepare",
+    "read_reply",
+]
+
+#: Bytes of a reply that are read. The longest documented one has about two thousand.
+MAX_REPLY: Final = 64 * 1024
+_HEADERS: Final = (
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"identity"),
+    (b"user-agent", b"captcha_gate"),
+)
+#: What httpcore and httpx raise when a vendor, or the way to it, fails.
+FAILURES: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.RemoteProtocolError,
+    httpx.TimeoutException,
+    httpx.NetworkError,
+    httpx.RemoteProtocolError,
+)
+
+
+def prepare(fetch: Fetch) -> None:
+    """Set the call's deadline."""
+    DEADLINE.set(time.monotonic() + fetch.timeout)
+    fetch.request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), fetch.timeout)
+
+
+def headers_of(request: httpx.Request) -> list[tuple[bytes, bytes]]:
+    """The request's headers, and those that every request has."""
+    own = request.headers.raw
+    names = {name.lower() for name, _ in own}
+    return own + [header for header in _HEADERS if header[0] not in names]
+
+
+def core_request(request: httpx.Request) -> httpcore.Request:
+    """The request for httpcore."""
+    url = request.url
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=headers_of(request),
+        content=request.content,
+        extensions=request.extensions,
+    )
+
+
+class ReplyBody:
+    """What is read of a reply, piece by piece. Of any status but 200 nothing has to be readable.
+
+    Such a status is an answer by itself: a redirect or a 403 whose body is compressed, too long or cut off is no
+    outage, and opens no gate.
+    """
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self._status = status
+        self._body = bytearray()
+        self._refused = _compressed(headers)
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a piece. False: enough has been read."""
+        if self._refused is None:
+            self._body += chunk
+            if len(self._body) > MAX_REPLY:
+                self._refused = FetchError(Reason.BAD_REPLY, f"the reply is longer than {MAX_REPLY} bytes")
+        return self._refused is None
+
+    def response(self, broken: Exception | None = None) -> httpx.Response:
+        """The reply as far as providers may read it.
+
+        Args:
+            broken: what ended the reading too early.
+
+        Raises:
+            FetchError: it cannot be used.
+        """
+        refused = self._refused or (failure(broken) if broken else None)
+        if refused is not None and self._status == 200:
+            raise refused
+        return httpx.Response(self._status, content=b"" if refused else bytes(self._body))
+
+
+def _compressed(headers: list[tuple[bytes, bytes]]) -> FetchError | None:
+    """Nothing is ever decompressed: a small reply could be a large one."""
+    if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in headers):
+        return FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")
+    return None
+
+
+def read_reply(body: ReplyBody, chunks: Iterator[bytes]) -> httpx.Response:
+    """Read a reply in a thread."""
+    try:
+        for chunk in chunks:
+            if not body.feed(chunk):
+                break
+    except FAILURES as error:
+        return body.response(error)
+    return body.response()
+
+
+async def aread_reply(body: ReplyBody, chunks: AsyncIterator[bytes]) -> httpx.Response:
+    """Read a reply on an event loop."""
+    try:
+        async for chunk in chunks:
+            if not body.feed(chunk):
+                break
+    except FAILURES as error:
+        return body.response(error)
+    return body.response()
+
+
+def all_busy() -> FetchError:
+    """Our own fault: it proves nothing about the vendor."""
+    return FetchError(Reason.OVERLOADED, "all connections are busy", proves_outage=False)
+
+
+def failure(error: Exception) -> FetchError:
+    """What one of `FAILURES` means for the gate. Its message names nothing that was sent."""
+    kind = type(error).__name__
+    if isinstance(error, (httpcore.PoolTimeout, httpx.PoolTimeout)):
+        return all_busy()
+    if isinstance(error, (httpcore.ConnectTimeout, httpx.ConnectTimeout)):
+        return FetchError(Reason.TIMEOUT, kind, nothing_sent=True)
+    if isinstance(error, (httpcore.TimeoutException, httpx.TimeoutException)):
+        return FetchError(Reason.TIMEOUT, kind)
+    if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
+        if _is_untrusted(error):
+            # Somebody in between, or a wrong base_url: whoever could cause it must not open the gate with it.
+            return FetchError(Reason.NETWORK, f"{kind}: {error}", proves_outage=False)
+        return FetchError(Reason.NETWORK, f"{kind}: {error}", nothing_sent=True)
+    return FetchError(Reason.NETWORK, kind)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

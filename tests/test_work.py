@@ -1,0 +1,225 @@
+"""How much work a request causes, counted: a regression fails without a stopwatch. `make bench` has the times."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.world import LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
+
+import captcha_gate
+from captcha_gate.conditions import Matcher
+from captcha_gate.patterns import PathPattern
+from captcha_gate.stores.memory import MemoryStore
+
+PACKAGE = str(Path(captcha_gate.__file__).parent)
+IN_HEADERS = {"X-Captcha-" + name.replace("_", "-"): value for name, value in TOKEN.items()}
+#: A path that a rule has, some near one, some far from all.
+PATHS = (
+    "/area5/item5/edit",
+    "/area5/x5/anything",
+    "/area5/item5/view",
+    "/area5",
+    "/static/app.js",
+    "/",
+    "/area5//item5/edit",
+)
+#: Calls of functions in the package for one verified request, as measured, and a quarter more.
+MOST_CALLS = {"wsgi": 380, "asgi": 417}
+
+
+def many_rules(number):
+    rules = [
+        {"name": f"r{n}", "match": {"path": [f"/area{n % 97}/item{n}/edit", f"/area{n % 97}/x{n}/*"], "methods": "any"}}
+        for n in range(number)
+    ]
+    return policy_of(*rules, mode="monitor")
+
+
+@pytest.fixture(scope="module")
+def few():
+    return many_rules(10)
+
+
+@pytest.fixture(scope="module")
+def many():
+    return many_rules(10_000)
+
+
+class CountingStore(MemoryStore):
+    """A store in memory that knows what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def perform(self, operation: Any) -> Any:
+        self.asked.append(type(operation).__name__)
+        return super().perform(operation)
+
+
+class Untouchable:
+    """A body that nobody may read."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the body was touched: {name}")
+
+    async def __aiter__(self) -> Any:
+        raise AssertionError("the body was touched")
+        yield b""
+
+
+def calls_of(act):
+    """How often each function of the package is entered or resumed."""
+    counts: Counter[str] = Counter()
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            counts[f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname}"] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return counts
+
+
+def tried(monkeypatch, world, policy, path):
+    """How many rules and how many patterns are tried for a path."""
+    counts: Counter[str] = Counter()
+
+    def counting(cls, name):
+        real = getattr(cls, name)
+
+        def counted(*args):
+            counts[name] += 1
+            return real(*args)
+
+        monkeypatch.setattr(cls, name, counted)
+
+    here = world(policy)
+    with monkeypatch.context() as monkeypatch:
+        counting(Matcher, "holds")
+        counting(PathPattern, "matches")
+        here.request("GET", path)
+    return counts
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_ten_thousand_rules_are_no_more_to_try_than_ten(monkeypatch, world, few, many, path):
+    counts = tried(monkeypatch, world, many, path)
+    assert counts == tried(monkeypatch, world, few, path)
+    assert counts["holds"] <= 2
+    assert counts["matches"] <= 4
+
+
+def test_the_path_of_a_rule_is_tried_at_all(monkeypatch, world, many):
+    assert tried(monkeypatch, world, many, PATHS[0])["holds"] == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_ten_thousand_rules_cause_no_more_calls_than_ten(world, few, many, path):
+    with_few, with_many = world(few), world(many)
+    counts = calls_of(lambda: with_many.request("GET", path))
+    assert counts == calls_of(lambda: with_few.request("GET", path))
+    assert counts
+
+
+def test_a_request_that_nothing_concerns_is_not_looked_at(monkeypatch, world, kind):
+    made = []
+    module = sys.modules[f"captcha_gate.{kind}"]
+    real = module.RequestView
+    monkeypatch.setattr(module, "RequestView", lambda **given: made.append(given) or real(**given))
+    here = world()
+    for path in ("/", "/static/app.js", "/login/not", "/static/app.js"):
+        assert here.request("GET", path).status_code == 200
+        assert here.post(path).status_code == 200
+    assert made == []
+    here.post("/login")
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(("headers", "outcome"), [(IN_HEADERS, "passed"), ({}, "missing")])
+def test_a_rule_that_reads_headers_never_touches_the_body(world, kind, headers, outcome):
+    here = world(policy_of({**LOGIN, "token": {"from": ["header"]}}))
+    here.gate.app = idle_wsgi if kind == "wsgi" else idle_asgi
+    here.environ = {"wsgi.input": Untouchable()}
+    content = b"" if kind == "wsgi" else Untouchable()
+    here.post(headers={**headers, "Content-Type": "application/json", "Content-Length": "1000000"}, content=content)
+    assert [decision.outcome for decision in here.decisions] == [outcome]
+
+
+def idle_wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+
+
+async def idle_asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+LIMITED = {**LOGIN, "limits": {"failed": "20/m"}}
+MALFORMED = {**TOKEN, "gen_time": "not digits"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "reply", "token", "operations", "calls"),
+    [
+        pytest.param(LOGIN, PASSES, TOKEN, ["Claim"], 1, id="verified"),
+        pytest.param(LOGIN, REFUSES, TOKEN, ["Claim"], 1, id="refused"),
+        pytest.param(LOGIN, PASSES, {}, [], 0, id="no token"),
+        pytest.param(LOGIN, PASSES, MALFORMED, [], 0, id="malformed"),
+        pytest.param(LIMITED, PASSES, TOKEN, ["Get", "Claim"], 1, id="verified, under a limit"),
+        pytest.param(LIMITED, REFUSES, TOKEN, ["Get", "Claim", "Increment"], 1, id="refused, under a limit"),
+        pytest.param(LIMITED, PASSES, {}, [], 0, id="no token, under a limit"),
+    ],
+)
+def test_a_request_asks_store_and_vendor_no_more_than_it_must(world, rule, reply, token, operations, calls):
+    store = CountingStore()
+    here = world(policy_of(rule), answering(reply), store=store)
+    here.post(data=token)
+    assert store.asked == operations
+    assert len(here.asked) == calls
+
+
+def test_a_replay_costs_two_look_ups_and_no_call(world):
+    store = CountingStore()
+    here = world(store=store)
+    here.post(data=TOKEN)
+    store.asked.clear()
+    assert here.post(data=TOKEN).json()["code"] == "replayed"
+    assert store.asked == ["Claim", "Get"]
+    assert len(here.asked) == 1
+
+
+def test_whoever_fails_too_often_costs_one_look_up_and_no_call(world):
+    store = CountingStore()
+    here = world(policy_of({**LOGIN, "limits": {"failed": "1/m"}}), answering(REFUSES), store=store)
+    here.post(data=TOKEN)
+    store.asked.clear()
+    assert here.post(data={**TOKEN, "lot_number": "0" * 32}).status_code == 429
+    assert store.asked == ["Get"]
+    assert len(here.asked) == 1
+
+
+def test_a_request_that_nothing_concerns_asks_neither_store_nor_vendor(world):
+    store = CountingStore()
+    here = world(store=store)
+    for method in ("GET", "POST"):
+        here.request(method, "/static/app.js")
+    here.request("GET", "/login")
+    assert (store.asked, here.asked) == ([], [])
+
+
+def test_a_verified_request_calls_few_functions(world, kind):
+    here = world()
+    here.post(data={**TOKEN, "lot_number": "0" * 32})  # what is made once is made now
+    counts = calls_of(lambda: here.post(data=TOKEN))
+    assert here.decisions[-1].verified
+    assert 0 < counts.total() <= MOST_CALLS[kind], counts.most_common()
