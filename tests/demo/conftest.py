@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ pytest.importorskip("starlette", reason="the extra `demo` is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `demo` is not installed")
 
 from captcha_gate import Decision  # noqa: E402
-from captcha_gate.demo.app import make_app  # noqa: E402
+from captcha_gate.demo.app import open_demo  # noqa: E402
+from captcha_gate.demo.sites import SITES, Site  # noqa: E402
 
 CHROMIUM = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+#: Chromium's own remark on every refusal, whatever the page does.
+REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of (403|503) \(.*\)")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,9 +37,10 @@ ARGUMENTS = [
 
 @dataclass
 class Demo:
-    """A running demo: where it is, and what its gate decided."""
+    """A running demo: where it is, with which provider, and what its gate decided."""
 
     url: str
+    site: Site
     decisions: list[Decision] = field(default_factory=list)
 
     @property
@@ -43,20 +49,33 @@ class Demo:
         return self.decisions[-1].outcome.value, self.decisions[-1].reason.value
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Demo]:
-    """The demo on a free port, for the tests of one module."""
+@contextmanager
+def serve(site: Site) -> Iterator[Demo]:
+    """The demo on a free port."""
     decisions: list[Decision] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = make_app(decisions.append)
+    with socket.create_server(("127.0.0.1", 0)) as listener, open_demo(site, decisions.append) as app:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield Demo(f"http://127.0.0.1:{listener.getsockname()[1]}/", decisions)
+            yield Demo(f"http://127.0.0.1:{listener.getsockname()[1]}/", site, decisions)
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Demo]:
+    """The demo with the proof of work, for the tests of one module."""
+    with serve(SITES["altcha"]) as demo:
+        yield demo
+
+
+@pytest.fixture(params=[site.type for site in SITES.values() if site.vendor])
+def played(request: pytest.FixtureRequest) -> Iterator[Demo]:
+    """The demo with each vendor that a stand-in plays, for one test: its gate has no answer of the vendor in mind."""
+    with serve(SITES[request.param]) as demo:
+        yield demo
 
 
 @pytest.fixture
@@ -87,3 +106,15 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that must end without a violation of the Content-Security-Policy, an error or a warning."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    assert [line for line in said if not REFUSAL.fullmatch(line)] == []

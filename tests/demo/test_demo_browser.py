@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import altcha
 import pytest
-
-#: Chromium's own remark on every refusal, whatever the page does.
-REFUSAL = "Failed to load resource: the server responded with a status of 403 (Forbidden)"
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that must end without a violation of the Content-Security-Policy, an error or a warning."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert [line for line in said if line != REFUSAL] == []
 
 
 def button(page: Any, name: str) -> Any:

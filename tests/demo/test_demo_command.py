@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from captcha_gate.cli import demo
+from captcha_gate.demo.sites import SITES
 
 
 def run(*arguments: str) -> int:
@@ -24,19 +25,23 @@ def run(*arguments: str) -> int:
 
 
 @pytest.fixture
-def running() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "captcha_gate", "demo", "--port", "0"]
+def running(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """The command, with the arguments that the test is parametrized with, if it is."""
+    command = [sys.executable, "-m", "captcha_gate", "demo", "--port", "0", *getattr(request, "param", ())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         yield process
         process.kill()
 
 
+def url_in(line: str) -> str:
+    found = re.search(r"http://127\.0\.0\.1:[0-9]+/", line)
+    assert found, line
+    return found[0]
+
+
 def test_it_prints_a_line_per_decision_and_ends_with_control_c(running: subprocess.Popen[str]) -> None:
     assert running.stdout is not None
-    first = running.stdout.readline()
-    found = re.search(r"http://127\.0\.0\.1:[0-9]+/", first)
-    assert found, first
-    assert httpx.post(f"{found[0]}login", data={"username": "ada"}).status_code == 403
+    assert httpx.post(f"{url_in(running.stdout.readline())}login", data={"username": "ada"}).status_code == 403
     line = running.stdout.readline()
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d  refused +missing +missing_token +rule=login provider=pow verified=no score=-\n", line
@@ -44,6 +49,32 @@ def test_it_prints_a_line_per_decision_and_ends_with_control_c(running: subproce
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=10) == 0
     assert running.stdout.read().strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("running", "title"),
+    [(["--provider", site.type], site.title) for site in SITES.values() if site.vendor],
+    indirect=["running"],
+)
+def test_a_vendor_is_played_until_control_c(running: subprocess.Popen[str], title: str) -> None:
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    assert first.rstrip().endswith(f", {title} played by a stand-in  (Ctrl-C ends it)")
+    url = url_in(first)
+    assert title in httpx.get(url).text
+    assert httpx.post(f"{url}stand-in/outage", json={"down": True}).json() == {"down": True}
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=10) == 0
+    assert running.stdout.read().strip() == ""
+
+
+def test_an_unknown_provider_is_wrong_usage_and_the_known_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("--provider", "turnstile")
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "'turnstile'" in said
+    assert all(type_ in said for type_ in SITES)
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import altcha
@@ -12,8 +13,10 @@ import httpx
 import pytest
 
 from captcha_gate import Decision
-from captcha_gate.demo.app import POLICY, make_app
+from captcha_gate.demo.app import open_demo
+from captcha_gate.demo.sites import SITES
 
+ALTCHA = SITES["altcha"]
 PAGE = {"Accept": "text/html"}
 PERSON = {"username": "ada", "password": "correct horse"}
 
@@ -24,8 +27,9 @@ def decisions() -> list[Decision]:
 
 
 @pytest.fixture(scope="module")
-def gate(decisions: list[Decision]) -> Any:
-    return make_app(decisions.append)
+def gate(decisions: list[Decision]) -> Iterator[Any]:
+    with open_demo(ALTCHA, decisions.append) as app:
+        yield app
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def token(gate: Any) -> str:
     return solved(asyncio.run(challenge()))
 
 
-@pytest.mark.parametrize("url", ["/", "/static/login.js", "/static/style.css", "/static/icon.svg", "/nothing-here"])
+@pytest.mark.parametrize("url", ["/", "/static/proof.js", "/static/style.css", "/static/icon.svg", "/nothing-here"])
 def test_everything_the_demo_serves_has_a_strict_content_security_policy(ask: Any, url: str) -> None:
     policy = ask("GET", url).headers["content-security-policy"]
     assert policy == (
@@ -70,14 +74,14 @@ def test_the_page_can_be_kept_for_back(ask: Any) -> None:
 
 
 def test_the_page_shows_the_policy_that_is_in_force(ask: Any) -> None:
-    assert POLICY.read_text(encoding="utf-8").strip() in ask("GET", "/").text
+    assert ALTCHA.policy.read_text(encoding="utf-8").strip() in ask("GET", "/").text
 
 
 def test_the_page_holds_no_inline_script_or_style(ask: Any) -> None:
     page = ask("GET", "/").text
     assert "style=" not in page
     assert "<style" not in page
-    assert page.count("<script") == page.count('<script type="module" src="/static/login.js"></script>') == 1
+    assert page.count("<script") == page.count('<script type="module" src="/static/proof.js"></script>') == 1
 
 
 def test_opening_the_address_of_the_form_leads_to_the_form(ask: Any) -> None:
@@ -116,9 +120,14 @@ def test_what_was_typed_is_escaped(ask: Any) -> None:
 
 def test_every_start_has_a_key_of_its_own(token: str, decisions: list[Decision]) -> None:
     async def elsewhere() -> httpx.Response:
-        transport = httpx.ASGITransport(make_app())
-        async with httpx.AsyncClient(transport=transport, base_url="http://demo") as http:
-            return await http.post("/login", data={"altcha": token})
+        with open_demo(ALTCHA) as app:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://demo") as http:
+                return await http.post("/login", data={"altcha": token})
 
     response = asyncio.run(elsewhere())
     assert (response.status_code, response.json()["code"]) == (403, "invalid_token")
+
+
+@pytest.mark.parametrize("path", ["/stand-in/solve", "/stand-in/outage"])
+def test_without_a_vendor_there_is_nothing_to_play(ask: Any, path: str) -> None:
+    assert ask("POST", path, json={"down": True}).status_code == 404

@@ -26,8 +26,8 @@ export class ProofOfWork {
   constructor(root) {
     this.root = root;
     this.field = /** @type {HTMLInputElement} */ (root.querySelector("input[type=hidden]"));
-    this.title = /** @type {HTMLElement} */ (root.querySelector(".pow-title"));
-    this.detail = /** @type {HTMLElement} */ (root.querySelector(".pow-detail"));
+    this.title = /** @type {HTMLElement} */ (root.querySelector(".box-title"));
+    this.detail = /** @type {HTMLElement} */ (root.querySelector(".box-detail"));
     this.button = /** @type {HTMLButtonElement} */ (root.querySelector("button"));
     this.progress = /** @type {HTMLProgressElement} */ (root.querySelector("progress"));
     this.button.addEventListener("click", () => (this.state === "working" ? this.cancel() : this.solve()));

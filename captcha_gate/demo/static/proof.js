@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ProofOfWork } from "./widget.js";
+import { ProofOfWork } from "./proof-widget.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("login"));
 const box = /** @type {HTMLElement} */ (document.getElementById("pow"));
