@@ -1,0 +1,85 @@
+"""What several measurements use: policies, tokens, scopes, the smallest application. Measures nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from support.world import GEETEST
+
+from captcha_gate import Policy, load_policy
+
+__all__ = ["HEADERS", "app", "forwarded", "login_policy", "many_rules", "scope", "token"]
+
+#: As many as most browsers send at least.
+HEADERS = [(b"host", b"example.com"), (b"user-agent", b"x"), (b"accept", b"*/*"), (b"cookie", b"a=b")]
+
+
+@cache
+def many_rules(number: int) -> Policy:
+    """So many rules of two patterns each, with and without a wildcard."""
+    rules = [
+        {"name": f"r{n}", "match": {"path": [f"/area{n % 97}/item{n}/edit", f"/area{n % 97}/x{n}/*"]}}
+        for n in range(number)
+    ]
+    return load_policy({"version": 1, "providers": {"cn": GEETEST}, "rules": rules})
+
+
+def login_policy(base_url: str = "http://127.0.0.1:9", **top: Any) -> Policy:
+    """One rule for /login, and a vendor at this address."""
+    vendor = {**GEETEST, "base_url": base_url, "timeout": "20s"}
+    rules = [{"name": "login", "match": "/login"}]
+    return load_policy({"version": 1, "providers": {"cn": vendor}, "rules": rules, **top})
+
+
+def token() -> dict[str, str]:
+    """A token that nobody has used."""
+    return {
+        "lot_number": secrets.token_hex(16),
+        "captcha_output": "ymBMOwkj3wrWAAfm-DEqWa4y7bc3_iVz0A==",
+        "pass_token": "f3ea6fae5a1ed5bdb1c4b0be9e0fb3b35d3a5f5a8a4b0ab2e4b7c9e1d5f60718",
+        "gen_time": "1653302332",
+    }
+
+
+def scope(method: str, path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> dict[str, Any]:
+    """An HTTP request as servers describe it."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [*HEADERS, *headers],
+        "client": ("127.0.0.1", 1),
+    }
+
+
+async def app(_: Any, receive: Any, send: Any) -> None:
+    """An application that answers at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def forwarded(gate: Any, asked: dict[str, Any], body: bytes = b"") -> None:
+    """Send one request to an ASGI application.
+
+    Raises:
+        RuntimeError: the answer was not 200, and what was measured is something else than was meant.
+    """
+    statuses = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    await gate(asked, receive, send)
+    if statuses != [200]:
+        raise RuntimeError(f"answered {statuses}")

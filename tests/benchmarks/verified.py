@@ -1,0 +1,146 @@
+"""Verifications through the ASGI gate: many at once against what else could ask the vendor, and without any vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+
+from benchmarks.measure import Row, afastest, micro, per_second
+from benchmarks.subjects import app, forwarded, login_policy, scope, token
+from benchmarks.vendor import vendor
+from captcha_gate import Policy
+from captcha_gate.asgi import CaptchaGate
+from captcha_gate.egress.pools import AsyncPool
+
+__all__ = ["rows"]
+
+_ROUNDS = 3
+#: Requests in a round.
+_QUICK, _SLOW = 3_000, 600
+_ANSWER = httpx.Response(200, json={"status": "success", "result": "success", "reason": "", "captcha_args": {}})
+_FORM = [(b"content-type", b"application/x-www-form-urlencoded")]
+
+
+def rows() -> Iterator[Row]:
+    """Requests a second at 200, 20 and 1 at once; microseconds of the gate itself."""
+    with vendor() as base_url:
+        for at_once in (200, 20, 1):
+            yield from _at_once(base_url, at_once)
+    yield from _alone()
+
+
+def _at_once(base_url: str, at_once: int) -> Iterator[Row]:
+    took = asyncio.run(_together(base_url, at_once))
+    fast, plain, endpoint, floor = (took[name] for name in ("fast", "plain", "httpx", "aiohttp"))
+    aim = "≥ 8" if at_once == 200 else ""
+    what = f"verified requests, {at_once} at once, ASGI"
+    httpx_endpoint = f"endpoint with httpx.AsyncClient {per_second(endpoint)}"
+    yield Row(f"{what}, extra `fast`", per_second(fast), httpx_endpoint, endpoint / fast, aim)
+    yield Row(f"{what}, extra `fast`", per_second(fast), f"bare aiohttp POST {per_second(floor)}", floor / fast)
+    yield Row(f"{what}, without it", per_second(plain), httpx_endpoint, endpoint / plain)
+
+
+async def _together(base_url: str, at_once: int) -> dict[str, float]:
+    """Seconds for one request of each kind."""
+    policy = login_policy(base_url)
+    async with AsyncExitStack() as stack:
+        fast = await stack.enter_async_context(aclosing(CaptchaGate(app, policy)))
+        plain = await stack.enter_async_context(aclosing(_by_httpcore(policy)))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        url = f"{base_url}/validate?captcha_id=x"
+        kinds = {
+            "fast": (partial(_through, fast), _QUICK),
+            "plain": (partial(_through, plain), _SLOW),
+            "httpx": (partial(_through, partial(_endpoint, client, url)), _SLOW),
+            "aiohttp": (partial(_bare, session, url), _QUICK),
+        }
+        subjects = {name: _timed(once, number, at_once) for name, (once, number) in kinds.items()}
+        return await afastest(subjects, _ROUNDS)
+
+
+def _timed(once: Callable[[], Awaitable[None]], number: int, at_once: int) -> Callable[[], Awaitable[float]]:
+    async def some() -> None:
+        for _ in range(number // at_once):
+            await once()
+
+    async def seconds() -> float:
+        begin = time.perf_counter()
+        await asyncio.gather(*(some() for _ in range(at_once)))
+        return (time.perf_counter() - begin) / (number // at_once * at_once)
+
+    return seconds
+
+
+def _by_httpcore(policy: Policy) -> CaptchaGate:
+    gate = CaptchaGate(app, policy)
+    gate._fetcher._make_pool = partial(AsyncPool, httpx.create_ssl_context(trust_env=False))
+    return gate
+
+
+async def _through(subject: Any) -> None:
+    headers = [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in token().items()]
+    await forwarded(subject, scope("POST", "/login", headers))
+
+
+async def _endpoint(client: httpx.AsyncClient, url: str, asked: Any, receive: Any, send: Any) -> None:
+    """What an application would write by hand, without the signature and without any care."""
+    fields = {key.decode(): value.decode() for key, value in asked["headers"] if key.startswith(b"x-captcha-")}
+    reply = await client.post(url, data=fields)
+    if reply.json()["result"] == "success":
+        await app(asked, receive, send)
+
+
+async def _bare(session: aiohttp.ClientSession, url: str) -> None:
+    async with session.post(url, data=token()) as reply:
+        await reply.json()
+
+
+def _alone() -> Iterator[Row]:
+    """The gate with a vendor that answers in no time: what extracting, signing, claiming and deciding take."""
+    padding = {"headers": b"", "a form of 1 KiB": _form(1), "a form of 100 KiB": _form(100)}
+    took = asyncio.run(afastest({where: _decided(body) for where, body in padding.items()}, 7))
+    what = "verified request without the vendor's call, token in"
+    headers = took.pop("headers")
+    yield Row(f"{what} headers", micro(headers), "50 µs", headers / 50e-6, "≤ 1")
+    for where, seconds in took.items():
+        yield Row(f"{what} {where}", micro(seconds), f"in headers {micro(headers)}", seconds / headers)
+
+
+def _form(kib: int) -> bytes:
+    return b"text=" + b"x" * (kib * 1024 - 300)
+
+
+def _decided(padding: bytes) -> Callable[[], Awaitable[float]]:
+    gate = CaptchaGate(app, login_policy())
+    gate._fetcher = _NoVendor()
+
+    async def seconds() -> float:
+        requests = [_request(padding) for _ in range(500)]
+        begin = time.perf_counter()
+        for asked, body in requests:
+            await forwarded(gate, asked, body)
+        return (time.perf_counter() - begin) / len(requests)
+
+    return seconds
+
+
+def _request(padding: bytes) -> tuple[dict[str, Any], bytes]:
+    fields = token()
+    if padding:
+        return scope("POST", "/login", _FORM), padding + b"&" + urlencode(fields).encode()
+    headers = [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in fields.items()]
+    return scope("POST", "/login", headers), b""
+
+
+class _NoVendor:
+    async def perform(self, _: Any) -> httpx.Response:
+        return _ANSWER
