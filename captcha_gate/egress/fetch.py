@@ -11,6 +11,7 @@ import asyncio
 import os
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
@@ -29,10 +30,14 @@ __all__ = ["AsyncFetcher", "SyncFetcher"]
 _GRACE: Final = 0.1
 #: Seconds after which a waiting call looks at how late the loop is.
 _STEP: Final = 0.1
-#: Share of a timeout that the loop may have been late for a time-out to be the vendor's.
+#: Share of a timeout that we may have been late for a time-out to be the vendor's.
 _LAG: Final = 0.3
 #: Seconds of it that any busy machine may have.
 _LEAST_LAG: Final = 0.15
+#: Turns that a call needs of its thread: to connect, to send, to read. Each waits for all other threads' turns.
+_TURNS: Final = 5
+#: Seconds that a thread sleeps to see how soon it gets a turn again.
+_MOMENT: Final = 0.001
 #: Seconds that closing waits for calls under way.
 _CLOSING: Final = 5.0
 
@@ -68,10 +73,14 @@ class SyncFetcher:
             FetchError: there is none.
         """
         prepare(fetch)
+        begun = time.monotonic()
         try:
             return self._own_pool().send(fetch)
         except FAILURES as error:
-            raise failure(error) from None
+            failed = failure(error)
+        if failed.reason is Reason.TIMEOUT and _is_crowded(begun + fetch.timeout, _tolerable(fetch)):
+            raise _too_busy()
+        raise failed
 
     def close(self) -> None:
         """Close the pool. It is made anew if it is needed again."""
@@ -117,9 +126,8 @@ class AsyncFetcher:
         if error is None:
             return call.result()
         timed_out = isinstance(error, FetchError) and error.reason is Reason.TIMEOUT
-        if timed_out and lag > max(_LAG * fetch.timeout, _LEAST_LAG):
-            # We were too slow to tell: whoever keeps our loop busy must not pass for an outage.
-            raise FetchError(Reason.TIMEOUT, "this event loop was too busy to tell", proves_outage=False)
+        if timed_out and lag > _tolerable(fetch):
+            raise _too_busy()
         raise error
 
     async def aclose(self) -> None:
@@ -154,6 +162,35 @@ class AsyncFetcher:
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # read it, also where nobody waits any more
+
+
+def _tolerable(fetch: Fetch) -> float:
+    """Seconds by which we may have been late ourselves, in a call that timed out."""
+    return max(_LAG * fetch.timeout, _LEAST_LAG)
+
+
+def _too_busy() -> FetchError:
+    """We were too slow to tell: whoever keeps us busy must not pass for an outage."""
+    return FetchError(Reason.TIMEOUT, "this process was too busy to tell", proves_outage=False)
+
+
+def _is_crowded(due: float, tolerable: float) -> bool:
+    """Whether this thread gets its turns so late that the call may have timed out for that alone.
+
+    A thread cannot see how late it was at each step of a call, but it can see how late it is now.
+
+    Args:
+        due: when the call was to end, on the monotonic clock.
+        tolerable: seconds.
+    """
+    late = time.monotonic() - due
+    for _ in range(_TURNS):
+        if late > tolerable:
+            break
+        begun = time.monotonic()
+        time.sleep(_MOMENT)
+        late += time.monotonic() - begun - _MOMENT
+    return late > tolerable
 
 
 async def _wait(call: asyncio.Task[httpx.Response], timeout: float) -> float:

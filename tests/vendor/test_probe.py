@@ -172,3 +172,29 @@ def test_a_loop_that_clients_keep_busy_is_no_outage_of_the_vendors(vendor):
     assert world.seen == []
     world.close()
     vendor.wait_until_left()
+
+
+def test_a_process_that_clients_keep_busy_is_no_outage_of_the_vendors(vendor):
+    """The same with threads: one that gets no turn reads no answer, and cannot know how late it was."""
+    vendor.answer = lambda connection, request: connection.hold()
+    policy = policy_of({**LOGIN, "on_unavailable": "allow"}, providers={"cn": account_at(vendor.url, timeout="500ms")})
+    world = LiveWorld("wsgi", policy)
+    answered = threading.Event()
+
+    def spin():
+        while not answered.is_set():
+            pass
+
+    others = [threading.Thread(target=spin) for _ in range(20)]
+    for other in others:
+        other.start()
+    try:
+        response = world.post(data=a_token())
+    finally:
+        answered.set()
+    for other in others:
+        other.join()
+    assert (response.status_code, response.json()["code"]) == (503, "timeout")
+    assert world.seen == []
+    world.close()
+    vendor.wait_until_left()
