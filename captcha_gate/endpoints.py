@@ -27,7 +27,11 @@ class Challenge(NamedTuple):
 
 
 class Endpoints:
-    """`GET {prefix}/{provider}/challenge`, also at the provider's `challenge_path`, on exactly these paths."""
+    """`GET {prefix}/{provider}/challenge`, also at the provider's `challenge_path`, on exactly these paths.
+
+    Attributes:
+        paths: where they stand, below the mount point.
+    """
 
     def __init__(self, policy: Policy) -> None:
         from captcha_gate.providers.base import ChallengingProvider  # noqa: PLC0415 - a loaded policy has loaded it
@@ -38,10 +42,7 @@ class Endpoints:
                 self._challenges[f"{policy.prefix}/{name}/challenge"] = Challenge(name, provider)
                 if provider.challenge_path is not None:
                     self._challenges[provider.challenge_path] = Challenge(name, provider)
-
-    def has(self, path: str) -> bool:
-        """Whether one of them stands at this path."""
-        return path in self._challenges
+        self.paths = frozenset(self._challenges)
 
     def find(self, view: RequestView) -> Challenge | None:
         """Which provider's challenge this request asks for; `None` for every other request."""
