@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -191,18 +191,28 @@ class CaptchaGate:
 
 
 class _Headers:
-    __slots__ = ("_headers",)
+    """Read once: whoever asks for one header asks for a dozen."""
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self._headers = headers
+    __slots__ = ("_exact", "_like")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self._exact: dict[str, list[str]] = {}
+        for name, value in headers:
+            self._exact.setdefault(name.lower().decode("latin-1"), []).append(value.decode("latin-1"))
+        self._like = self._exact if not any("_" in name for name in self._exact) else _merged(self._exact)
 
     def get_all(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
+        return self._exact.get(name, [])
 
     def get_like(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1") for key, value in self._headers if key.lower().replace(b"_", b"-") == wanted]
+        return self._like.get(name, [])
+
+
+def _merged(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    merged: dict[str, list[str]] = {}
+    for name, values in headers.items():
+        merged.setdefault(name.replace("_", "-"), []).extend(values)
+    return merged
 
 
 def _view(scope: Scope, proxies: Proxies) -> RequestView:

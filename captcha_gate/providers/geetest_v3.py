@@ -34,6 +34,7 @@ from captcha_gate.providers.base import (
     RemoteProvider,
     VerifyFlow,
     address,
+    form,
     json_object,
     judged,
 )
@@ -142,10 +143,9 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             return _offline_verdict(fields, context.now - made_at)
         issued = self._issued(fields["geetest_challenge"])
         user = self._cookie_user(context) if self.user else (yield from Get(self._user_key(issued)))
-        response = yield httpx.Request(
-            "POST",
+        response = yield form(
             address(f"{self.base_url}/validate.php"),
-            data={
+            {
                 "seccode": fields["geetest_seccode"],
                 "challenge": fields["geetest_challenge"],
                 "captchaid": self.captcha_id,

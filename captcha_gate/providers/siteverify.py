@@ -19,7 +19,7 @@ from pydantic import Field, create_model
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import ProviderFlow, RemoteProvider, VerifyFlow, address, json_object
+from captcha_gate.providers.base import ProviderFlow, RemoteProvider, VerifyFlow, address, form, json_object
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.siteverify_reply import Told
 from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
@@ -166,7 +166,7 @@ class SiteverifyProvider(RemoteProvider):
         parameters = {name: value for name, value in named.items() if name is not None and value is not None}
         if asked.encoding is Encoding.JSON:
             return httpx.Request("POST", url, headers=headers, json=parameters)
-        return httpx.Request("POST", url, headers=headers, data=parameters)
+        return form(url, parameters, headers)
 
     def judge(self, response: httpx.Response) -> Verdict:
         """The verdict of the vendor's reply.
