@@ -11,7 +11,6 @@ from captcha_gate.asgi_body import Message, RecordedBody
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.egress.fetch import AsyncFetcher
 from captcha_gate.errors import ClientGone, StoreError, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, takes
 from captcha_gate.redirects import STATUSES, awaits, redirected
@@ -65,6 +64,8 @@ class CaptchaGate:
     ) -> None:
         if takes(app) == "wsgi":
             raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
+        from captcha_gate.egress.fetch import AsyncFetcher  # noqa: PLC0415 - httpx and its parts: half of a start
+
         self.app = app
         self._mounted = mount(policy, store, on_decision, asynchronous=True)
         self._fetcher = AsyncFetcher(http_client)
