@@ -140,7 +140,7 @@ def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
 
 def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, monkeypatch, gate_asking):
     monkeypatch.setattr(slots, "MAX_CALLS", 0)
-    world = gate_asking(kind, vendor, timeout="700ms", on_unavailable="allow")
+    world = gate_asking(kind, vendor, timeout="2s", on_unavailable="allow")
     token = a_token()
     assert world.post(data=token).json()["code"] == "overloaded"
     assert (world.seen, vendor.accepted) == ([], 0)

@@ -79,9 +79,14 @@ def with_their_timeouts(faults):
 @pytest.mark.parametrize(("fault", "timeout"), with_their_timeouts(FAULTS))
 def test_every_fault_ends_in_time_in_the_one_documented_way(ask, vendor, on_unavailable, fault: Fault):
     vendor.answer = fault.answer
-    token = a_token()
     opened = fault.opens and on_unavailable == "allow"
-    status, seconds = timed_post(ask, token)
+    for _ in range(TRIES):
+        vendor.received.clear()
+        ask.decisions.clear()
+        token = a_token()
+        status, seconds = timed_post(ask, token)
+        if "too busy to tell" not in ask.decisions[0].provider_reason:
+            break  # else this machine paused, the gate noticed it, and nothing has been shown
 
     [decision] = ask.decisions
     assert (decision.outcome, decision.reason) == (fault.outcome, fault.reason)
