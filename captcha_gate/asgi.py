@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from captcha_gate.afterwards import Answer, leaves_something
 from captcha_gate.asgi_body import Message, RecordedBody
+from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.egress.fetch import AsyncFetcher
-from captcha_gate.errors import ClientGone, StoreError, UnsupportedScope
+from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.redirects import STATUSES, awaits, redirected
 from captcha_gate.reply import Reply, refusal
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
@@ -137,7 +138,7 @@ class CaptchaGate:
                 await self._refuse(decision, view, receive, send)
                 return
             body.rewind()
-            watched = self._watching(decision, view, body, send) if awaits(decision) else send
+            watched = self._watching(decision, view, body, send) if leaves_something(decision) else send
             await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, watched)
         except ClientGone:
             return
@@ -151,15 +152,17 @@ class CaptchaGate:
         await self.app(scope, receive, send)
 
     def _watching(self, decision: Decision, view: RequestView, body: RecordedBody, send: Send) -> Send:
-        """See whether the application redirects a request that passed."""
+        """See how the application answers a request that passed, and add the cookies that this leaves."""
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] in STATUSES:
-                location = "".join(_Headers(message.get("headers", [])).get_all("location"))
-                try:
-                    await self._run(redirected(decision, view.path, location), body)
-                except StoreError as error:
-                    self._mounted.report.forgot(decision, error)
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                location = "".join(_Headers(headers).get_all("location"))
+                answer = Answer(message["status"], location)
+                left = await self._run(self._mounted.gate.answered(decision, view, answer), body)
+                self._mounted.report.left(decision, left)
+                if left.cookies:
+                    message = {**message, "headers": _encoded(with_cookies(_decoded(headers), left.cookies))}
             await send(message)
 
         return watched
@@ -205,6 +208,14 @@ class _Headers:
         return [value.decode("latin-1") for key, value in self._headers if key.lower().replace(b"_", b"-") == wanted]
 
 
+def _decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 def _view(scope: Scope, proxies: Proxies) -> RequestView:
     client = scope.get("client")
     # Servers put U+FFFD for what is no UTF-8. Where they do not show the bytes, a real one is taken for that.
@@ -222,10 +233,11 @@ def _view(scope: Scope, proxies: Proxies) -> RequestView:
         proxies=proxies,
         body_is_announced=scope.get("http_version", "1.1").startswith(("0", "1")),
         outer=outer if isinstance(outer, Decision) else None,
+        scheme=scope.get("scheme") or "http",
+        base=(scope.get("root_path") or "").rstrip("/"),
     )
 
 
 async def _send(reply: Reply, view: RequestView, send: Send) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.start", "status": reply.status, "headers": _encoded(list(reply.headers))})
     await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})

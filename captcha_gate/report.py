@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from captcha_gate.decision import Decision
 from captcha_gate.outcome import Mode, Outcome
+
+if TYPE_CHECKING:
+    from captcha_gate.afterwards import Left
 
 __all__ = ["LOGGER", "OnDecision", "Reporter"]
 
@@ -53,9 +56,10 @@ class Reporter:
                 LOGGER.error("on_decision raised %s", type(error).__name__)  # noqa: TRY400 - its message may quote a secret
 
     @staticmethod
-    def forgot(decision: Decision, error: Exception) -> None:
-        """Log that a redirected request cannot be let through once more: its client has to solve anew."""
-        LOGGER.warning("a redirection was not remembered: rule=%s said=%r", decision.rule, str(error))
+    def left(decision: Decision, left: Left) -> None:
+        """Log where something could not be remembered: the client has to solve anew."""
+        if left.forgotten is not None:
+            LOGGER.warning("nothing was remembered of a pass: rule=%s said=%r", decision.rule, left.forgotten)
 
     def _level(self, decision: Decision) -> int:
         if decision.outcome is Outcome.UNAVAILABLE:

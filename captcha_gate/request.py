@@ -70,13 +70,17 @@ class Proxies:
             hops: the values of the forwarding header.
         """
         current = address_of(peer or "")
-        trusted = self.unix if peer is None else self._trusts(current)
+        trusted = self.trusts_peer(peer)
         for hop in reversed([item for value in hops for item in value.split(",")]):
             if not trusted:
                 break
             current = address_of(_without_port(hop.strip()))
             trusted = self._trusts(current)
         return current
+
+    def trusts_peer(self, peer: str | None) -> bool:
+        """Whether the socket's other end is one of our proxies."""
+        return self.unix if peer is None else self._trusts(address_of(peer))
 
     def _trusts(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self.networks)
@@ -97,6 +101,8 @@ class RequestView:
         outer: the decision of a gate further out, if one ran.
         body_is_announced: a body would be announced by a header, as it is before HTTP/2.
         many_processes: the server says that others like this one share the work.
+        scheme: `http` or `https` (`ws`, `wss`), as the server has it.
+        base: what stands before the path in the URL that the client used: `root_path` or `SCRIPT_NAME`.
     """
 
     kind: str
@@ -111,6 +117,8 @@ class RequestView:
     outer: Decision | None = None
     body_is_announced: bool = True
     many_processes: bool = False
+    scheme: str = "http"
+    base: str = ""
 
     def header(self, name: str) -> str | None:
         """The header's only value; `None` where it is missing or, not to be trusted, given more than once."""
@@ -121,6 +129,11 @@ class RequestView:
     def path_below_mount(self) -> str:
         """The path as given, without the mount point before it."""
         return below(self.path, mount_point(self.mount))
+
+    @property
+    def path_from_root(self) -> str:
+        """The path of the URL that the client used, decoded, its mount point included."""
+        return self.path if self.mount else self.base + self.path
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
@@ -185,6 +198,12 @@ class RequestView:
         values = [value for other, value in self.cookies if other == name]
         return values[0] if len(values) == 1 else None
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came by TLS: to the server itself, or to a proxy of ours that says so."""
+        forwarded = (self.header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
+        return self.scheme in ("https", "wss") or (forwarded == "https" and self.proxies.trusts_peer(self.peer))
+
     @cached_property
     def host(self) -> str:
         """The name that the client used for us, lower-case and without port; empty where it is unclear."""
@@ -205,9 +224,15 @@ class RequestView:
     def client_network(self) -> str | None:
         """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
         address = self.client_ip
+        return str(address) if isinstance(address, IPv4Address) else self.neighbourhood
+
+    @property
+    def neighbourhood(self) -> str | None:
+        """The network in which a client stays while its address changes: a /24, or a /64 of IPv6."""
+        address = self.client_ip
         if isinstance(address, IPv6Address):
             return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-        return None if address is None else str(address)
+        return None if address is None else f"{IPv4Address(int(address) >> 8 << 8)}/24"
 
 
 def address_of(text: str) -> Address | None:

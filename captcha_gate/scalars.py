@@ -20,16 +20,20 @@ from captcha_gate.request import Network
 __all__ = [
     "BaseUrl",
     "CidrText",
+    "Contact",
     "Cost",
     "Count",
     "Duration",
     "Flag",
     "Name",
+    "Origin",
     "Rate",
+    "Refusal",
     "Scene",
     "Score",
     "ScriptUrl",
     "Secret",
+    "SigningKey",
     "Size",
     "Text",
     "UrlPath",
@@ -45,6 +49,10 @@ _SIZE: Final = r"([0-9]{1,12})(B|kB|KiB|MB|MiB|GB|GiB)"
 _RATE: Final = r"([1-9][0-9]{0,8})/(s|m|h|d)"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9])?"
 _SCRIPT: Final = r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}"
+_ORIGIN: Final = r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?)(?::[0-9]{1,5})?"
+_CONTACT: Final = r"(?:https?://|mailto:)[^\s\"'<>\\]{1,300}"
+#: Bytes of a key that signs cookies. RFC 2104 §3: a shorter one than the hash weakens it.
+_KEY_LENGTH: Final = 32
 _URL_PATH: Final = r"/[A-Za-z0-9_.~\-/]{1,200}"
 
 
@@ -180,6 +188,22 @@ def _secret(value: Any) -> SecretStr:
     return SecretStr(value.strip())
 
 
+def _signing_key(value: Any) -> SecretStr:
+    key = _secret(value)
+    if len(key.get_secret_value().encode()) < _KEY_LENGTH:
+        raise problem(f"a key that signs cookies has at least {_KEY_LENGTH} bytes (make one: openssl rand -base64 32)")
+    return key
+
+
+def _matches(expression: str, expected: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        if not re.fullmatch(expression, _as_text(value)):
+            raise problem(f"expected {expected}")
+        return str(value)
+
+    return BeforeValidator(check)
+
+
 def _pattern(expression: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{expression}|.*\\$\\{{.+)$"})
 
@@ -197,12 +221,21 @@ Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "numbe
 #: Rounds of a key derivation: enough to matter, few enough that a phone gets through.
 Cost = Annotated[int, BeforeValidator(_whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
 Count = Annotated[int, BeforeValidator(_whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+#: A status by which an application refuses what somebody sent.
+Refusal = Annotated[int, BeforeValidator(_whole(400, 499)), WithJsonSchema({"type": "integer"})]
 #: The number by which a vendor tells the pages of one account apart.
 Scene = Annotated[int, BeforeValidator(_whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
 BaseUrl = Annotated[str, BeforeValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 #: Where a page loads a script from: a URL, or a path of the site's own. Nothing in it could end an attribute.
 ScriptUrl = Annotated[str, BeforeValidator(_script_url), _pattern(_SCRIPT)]
 UrlPath = Annotated[str, BeforeValidator(_url_path), _pattern(_URL_PATH)]
+#: Where a script of another site runs that may read the gate's replies.
+Origin = Annotated[
+    str, _matches(_ORIGIN, "an origin in lower case, without a path (write https://example.com)"), _pattern(_ORIGIN)
+]
+#: Where people turn who cannot solve a CAPTCHA.
+Contact = Annotated[str, _matches(_CONTACT, "a link (write https://example.com/help or mailto:…)"), _pattern(_CONTACT)]
 CidrText = Annotated[str, BeforeValidator(_cidr), WithJsonSchema({"type": "string"})]
 #: A key of the operator's. Masked in every repr; `get_secret_value()` where it is used, and nowhere else.
 Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
+SigningKey = Annotated[SecretStr, BeforeValidator(_signing_key), WithJsonSchema({"type": "string", "minLength": 32})]

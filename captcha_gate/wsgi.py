@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wsgi import ClosingIterator
 
+from captcha_gate.afterwards import Answer, leaves_something
+from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.egress.fetch import SyncFetcher
-from captcha_gate.errors import ClientGone, StoreError
+from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.redirects import STATUSES, awaits, redirected
 from captcha_gate.reply import Reply, plain_reply, refusal
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
@@ -105,7 +106,7 @@ class CaptchaGate:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
-        if awaits(decision):
+        if leaves_something(decision):
             start_response = self._watching(decision, view, body, start_response)
         if not body.was_read:
             return self.app(environ, start_response)
@@ -121,16 +122,14 @@ class CaptchaGate:
     def _watching(
         self, decision: Decision, view: RequestView, body: RecordedInput, start_response: StartResponse
     ) -> StartResponse:
-        """See whether the application redirects a request that passed."""
+        """See how the application answers a request that passed, and add the cookies that this leaves."""
 
         def watched(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-            if status[:3] in map(str, STATUSES):
-                location = "".join(value for name, value in headers if name.lower() == "location")
-                try:
-                    self._run(redirected(decision, view.path, location), body)
-                except StoreError as error:
-                    self._mounted.report.forgot(decision, error)
-            return start_response(status, headers, *more)
+            location = "".join(value for name, value in headers if name.lower() == "location")
+            answer = Answer(int(status[:3]), location)
+            left = self._run(self._mounted.gate.answered(decision, view, answer), body)
+            self._mounted.report.left(decision, left)
+            return start_response(status, with_cookies(headers, left.cookies) if left.cookies else headers, *more)
 
         return watched
 
@@ -191,6 +190,8 @@ def _view(environ: Environ, proxies: Proxies) -> RequestView:
         proxies=proxies,
         outer=outer if isinstance(outer, Decision) else None,
         many_processes=bool(environ.get("wsgi.multiprocess")),
+        scheme=environ.get("wsgi.url_scheme") or "http",
+        base=_decoded(environ.get("SCRIPT_NAME", "")),
     )
 
 

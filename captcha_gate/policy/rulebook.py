@@ -13,7 +13,7 @@ from captcha_gate.policy.matching import MatchCompiler
 from captcha_gate.policy.messages import meant, no_such_field, validated
 from captcha_gate.policy.models import VERIFY_KEYS, DefaultsModel, RuleModel
 from captcha_gate.providers.base import Provider, Reports
-from captcha_gate.rules import Action, Bind, Rule, ScoreDemand
+from captcha_gate.rules import Action, Bind, Clearance, Forgive, Rule, ScoreDemand
 from captcha_gate.tokens.fields import TokenSettings, Wanted
 
 __all__ = ["RuleCompiler"]
@@ -27,6 +27,7 @@ class RuleCompiler:
         matching: compiles what rules match.
         defaults: what rules inherit; `None` where the policy has some that could not be read.
         mode: the policy's.
+        signs: the policy has a key that signs cookies.
         where: the place of each rule, by its number.
         problems: where to add what is wrong.
     """
@@ -38,6 +39,7 @@ class RuleCompiler:
         matching: MatchCompiler,
         defaults: DefaultsModel | None,
         mode: Mode,
+        signs: bool,
         where: Mapping[int, str],
         problems: list[Problem],
     ) -> None:
@@ -45,6 +47,7 @@ class RuleCompiler:
         self._matching = matching
         self._defaults = defaults
         self._mode = mode
+        self._signs = signs
         self._where = where
         self._problems = problems
 
@@ -69,7 +72,7 @@ class RuleCompiler:
         rule = Rule(
             name=model.name,
             where=self._where.get(number, ""),
-            matcher=self._matching.matcher(model.match, (*path, "match"), model.action),
+            matcher=self._matching.matcher(model.match, (*path, "match"), model.action, visits=self._challenges(model)),
             action=model.action,
             mode=Mode.DISABLED if self._mode is Mode.DISABLED else model.mode or self._mode,
         )
@@ -79,6 +82,12 @@ class RuleCompiler:
             message = f"a rule with action: {model.action.value} verifies nothing (remove the key)"
             self._problems.append(Problem((*path, key), message))
         return rule
+
+    def _challenges(self, model: RuleModel) -> bool:
+        """Whether browsers that come without a token get a page: then the rule is about their visits, too."""
+        inherited = self._defaults if "challenge" not in model.model_fields_set else None
+        whole = inherited or model
+        return model.action is Action.VERIFY and whole.challenge is not None
 
     def _verifying(self, rule: Rule, model: RuleModel, path: KeyPath) -> Rule:
         own = frozenset(model.model_fields_set)
@@ -107,7 +116,22 @@ class RuleCompiler:
             on_unavailable=whole.on_unavailable,
             failed_limit=whole.limits.failed if whole.limits else None,
             fallthrough=whole.fallthrough,
+            clearance=self._clearance(whole, place("clearance"), place("challenge")),
+            forgive=Forgive(frozenset(whole.forgive.status), whole.forgive.ttl) if whole.forgive else None,
+            challenges=whole.challenge is not None,
         )
+
+    def _clearance(self, whole: RuleModel, path: KeyPath, challenge: KeyPath) -> Clearance | None:
+        terms = whole.clearance
+        if terms is None:
+            if whole.challenge is not None:
+                message = f"rule {whole.name}: nothing would get anybody past the page (add clearance: {{ttl: 10m}})"
+                self._problems.append(Problem(challenge, message))
+            return None
+        if not self._signs:
+            message = "needs a key that signs it (write secret_key: ${CAPTCHA_GATE_SECRET_KEY} at the top)"
+            self._problems.append(Problem(path, message))
+        return Clearance(terms.realm or whole.name, terms.ttl, terms.uses, terms.bind_network)
 
     def _chosen(self, names: list[str] | None, rule: KeyPath, path: KeyPath) -> list[str]:
         """The providers of a rule; the policy's only one where neither the rule nor the defaults name any."""

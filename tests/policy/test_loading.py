@@ -17,7 +17,7 @@ from captcha_gate.rules import Action, OnFail, OnUnavailable
 from captcha_gate.tokens.fields import Source
 
 FOLDER = Path(__file__).parent.parent / "policies" / "good"
-KEYS = {"GEETEST_ID": "an id", "GEETEST_KEY": "a key", "ALTCHA_KEY": "another key, long enough"}
+KEYS = {"GEETEST_ID": "an id", "GEETEST_KEY": "a key", "ALTCHA_KEY": "another key, long enough", "SECRET_KEY": "s" * 32}
 
 HEAD = """version: 1
 providers:
