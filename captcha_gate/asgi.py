@@ -16,7 +16,8 @@ from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, 
 from captcha_gate.egress.fetch import AsyncFetcher
 from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.reply import Reply, refusal
+from captcha_gate.page import LONGEST_FORM
+from captcha_gate.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 
@@ -126,8 +127,8 @@ class CaptchaGate:
         try:
             endpoint = self._mounted.endpoints.find(view)
             if endpoint is not None:
-                answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
-                await _send(await self._run(answer, body), view, send)
+                reply = await self._run(self._mounted.endpoints.answer(endpoint, view), body)
+                await self._send(reply, view, send)
                 return
             decision = await self._run(self._mounted.gate.decide(view), body)
             if decision is None:
@@ -135,7 +136,7 @@ class CaptchaGate:
                 return
             self._mounted.report(decision)
             if not decision.forwarded:
-                await self._refuse(decision, view, receive, send)
+                await self._refuse(decision, view, body, receive, send)
                 return
             body.rewind()
             watched = self._watching(decision, view, body, send) if leaves_something(decision) else send
@@ -167,12 +168,20 @@ class CaptchaGate:
 
         return watched
 
-    async def _refuse(self, decision: Decision, view: RequestView, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, decision: Decision, view: RequestView, body: RecordedBody, receive: Receive, send: Send
+    ) -> None:
         if view.kind == "http":
-            await _send(refusal(decision, self._mounted.policy, view), view, send)
+            reply = self._mounted.refusals.reply(decision, view, body.whole(LONGEST_FORM))
+            await self._send(reply, view, send)
             return
         await receive()  # the connection's beginning; closing before accepting makes the server answer 403
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": decision.reason.value})
+
+    async def _send(self, reply: Reply, view: RequestView, send: Send) -> None:
+        reply = readable_across_origins(reply, self._mounted.policy, view)
+        await send({"type": "http.response.start", "status": reply.status, "headers": _encoded(list(reply.headers))})
+        await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})
 
     async def _run(self, flow: Flow[Any], body: RecordedBody) -> Any:
         async def perform(effect: Effect[Any]) -> Any:
@@ -236,8 +245,3 @@ def _view(scope: Scope, proxies: Proxies) -> RequestView:
         scheme=scope.get("scheme") or "http",
         base=(scope.get("root_path") or "").rstrip("/"),
     )
-
-
-async def _send(reply: Reply, view: RequestView, send: Send) -> None:
-    await send({"type": "http.response.start", "status": reply.status, "headers": _encoded(list(reply.headers))})
-    await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})

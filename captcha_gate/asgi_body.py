@@ -63,6 +63,12 @@ class RecordedBody:
                 return body
         return b""
 
+    def whole(self, at_most: int) -> bytes | None:
+        """All of the body; `None` where it was not read to its end, or is longer than so many bytes."""
+        if not self._ended or self._size > min(at_most, IN_MEMORY):
+            return None
+        return b"".join(message.get("body", b"") for message, _ in self._messages)
+
     async def replay(self) -> Message:
         """The `receive` for the application."""
         if not self._messages:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from captcha_gate.endpoints import Endpoints
 from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
+from captcha_gate.refusal import Refusals
 from captcha_gate.report import LOGGER, OnDecision, Reporter
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
@@ -35,6 +38,7 @@ class Mounted:
     store: Store
     own_store: Store | None  #: the same, where it was opened here and is closed with the gate
     endpoints: Endpoints
+    refusals: Refusals
     report: Reporter
     ignored: set[str] = field(default_factory=set)  #: paths that nothing here concerns
 
@@ -78,7 +82,8 @@ def mount(
     _ = policy.index  # made now, not by the first request
     gate = Gate(policy, shared_store=opened.shared)
     own = None if opened is store else opened
-    return Mounted(gate, policy, opened, own, Endpoints(policy), Reporter(on_decision))
+    refusals, report = Refusals(policy, partial(secrets.token_urlsafe, 16)), Reporter(on_decision)
+    return Mounted(gate, policy, opened, own, Endpoints(gate, refusals, report), refusals, report)
 
 
 def _opened(store: Store | str, *, asynchronous: bool) -> Store:

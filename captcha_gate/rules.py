@@ -136,10 +136,12 @@ class Pages:
 
     Attributes:
         contact: a link for whoever cannot solve a CAPTCHA.
+        directory: where own templates are, from the policy's folder.
         templates: the texts of own templates, by the names of those that they replace.
     """
 
     contact: str | None = None
+    directory: str | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
 
 

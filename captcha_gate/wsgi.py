@@ -17,7 +17,8 @@ from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, 
 from captcha_gate.egress.fetch import SyncFetcher
 from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.reply import Reply, plain_reply, refusal
+from captcha_gate.page import LONGEST_FORM
+from captcha_gate.reply import Reply, plain_reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 from captcha_gate.wsgi_body import RecordedInput
@@ -76,19 +77,25 @@ class CaptchaGate:
         endpoint = self._mounted.endpoints.find(view)
         body = RecordedInput(environ)
         if endpoint is not None:
-            answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
-            return _send(self._run(answer, body), view, start_response)
+            flow: Flow[Any] = self._mounted.endpoints.answer(endpoint, view)
+        else:
+            flow = self._mounted.gate.decide(view)
         try:
-            decision = self._run(self._mounted.gate.decide(view), body)
+            outcome = self._run(flow, body)
         except ClientGone:
             body.close()
-            return _send(plain_reply(400, "The request ended early."), view, start_response)
+            return self._send(plain_reply(400, "The request ended early."), view, start_response)
+        if endpoint is not None:
+            body.close()
+            return self._send(outcome, view, start_response)
+        decision: Decision | None = outcome
         if decision is None:
             return self._pass_by(environ, start_response)
         self._mounted.report(decision)
         if not decision.forwarded:
+            reply = self._mounted.refusals.reply(decision, view, body.whole(LONGEST_FORM))
             body.close()
-            return _send(refusal(decision, self._mounted.policy, view), view, start_response)
+            return self._send(reply, view, start_response)
         return self._forward(environ, decision, view, body, start_response)
 
     def _pass_by(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -139,6 +146,11 @@ class CaptchaGate:
         close = getattr(self._mounted.own_store, "close", None)
         if close is not None:
             close()
+
+    def _send(self, reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
+        reply = readable_across_origins(reply, self._mounted.policy, view)
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
+        return [] if view.method == "HEAD" else [reply.body]
 
     def _run(self, flow: Flow[Any], body: RecordedInput) -> Any:
         def perform(effect: Effect[Any]) -> Any:
@@ -201,8 +213,3 @@ def _decoded(path_info: str) -> str:
         return path_info.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return "\udcff"
-
-
-def _send(reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
-    return [] if view.method == "HEAD" else [reply.body]

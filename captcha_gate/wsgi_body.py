@@ -31,6 +31,7 @@ class RecordedInput:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
         self._size = 0
+        self._ended = False
         self._kept: IO[bytes] = BytesIO()
 
     @cached_property
@@ -63,12 +64,19 @@ class RecordedInput:
             raise ClientGone from None
         if not chunk and self._size < (get_content_length(self._environ) or 0):
             raise ClientGone  # some servers hand over what there is of a body as if it were all
+        self._ended = not chunk
         if chunk:
             if self._size <= IN_MEMORY < self._size + len(chunk):
                 self._move_to_disk()
             self._size += len(chunk)
             self._kept.write(chunk)
         return chunk
+
+    def whole(self, at_most: int) -> bytes | None:
+        """All of the body; `None` where it was not read to its end, or is longer than so many bytes."""
+        if not self._ended or self._size > min(at_most, IN_MEMORY) or not isinstance(self._kept, BytesIO):
+            return None
+        return self._kept.getvalue()
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""

@@ -144,7 +144,7 @@ def test_each_outcome_has_its_status_and_its_code(world, sent, vendor, rule, sta
 def test_a_refusal_is_never_cached_and_tells_the_page_what_to_send(world):
     response = world().post()
     assert response.headers["cache-control"] == "no-store"
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Language"
     assert response.headers["x-content-type-options"] == "nosniff"
     problem = response.json()
     assert problem["retryable"] is True

@@ -60,7 +60,7 @@ def compile_policy(data: Any, where: Mapping[int, str]) -> tuple[Policy | None, 
         prefix=top.endpoints.prefix,
         keys=tuple(top.secret_key),
         origins=frozenset(top.cors.origins if top.cors else ()),
-        pages=Pages(contact=top.pages.contact),
+        pages=Pages(contact=top.pages.contact, directory=top.pages.directory),
     )
     return policy, problems
 

@@ -118,6 +118,10 @@ class Provider(BaseModel, ABC):
     other_names: ClassVar[tuple[Mapping[str, str], ...]] = ()
     #: What a verdict of this provider can carry.
     reports: ClassVar[frozenset[Reports]] = frozenset()
+    #: What a page with the vendor's widget needs of a Content-Security-Policy: hosts.
+    csp: ClassVar[tuple[str, ...]] = ()
+    #: The vendor's widget needs inline styles, too: `style-src 'unsafe-inline'`.
+    unsafe_styles: ClassVar[bool] = False
     #: Passes every token that is genuine, a bot's too, and leaves the rest to the score: rules had better ask for one.
     only_scores: ClassVar[bool] = False
     #: Has no memory of its own: only the store knows what was used, so all processes must share one.
@@ -205,6 +209,16 @@ class Provider(BaseModel, ABC):
     def site_key(self) -> str | None:
         """The account's public identifier, which the page needs to draw the widget; `None` where it has none."""
         return None
+
+    @property
+    def csp_sources(self) -> tuple[str, ...]:
+        """What a page with the vendor's widget needs of a Content-Security-Policy, each source once."""
+        return self.csp
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        """What the page's script must know of the account besides its site key. Public."""
+        return {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
