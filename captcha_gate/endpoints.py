@@ -9,7 +9,7 @@ GET  {prefix}/gate.js                the script for pages
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -25,6 +25,7 @@ from captcha_gate.words import words_for
 if TYPE_CHECKING:
     from captcha_gate.gate import Gate
     from captcha_gate.providers.base import ChallengingProvider
+    from captcha_gate.providers.context import Context
     from captcha_gate.refusal import Refusals
     from captcha_gate.report import Reporter
     from captcha_gate.request import RequestView
@@ -70,7 +71,7 @@ class Endpoints:
         self._policy = policy
         self._all: dict[str, Endpoint] = {
             f"{policy.prefix}/gate.js": _Script(),
-            f"{policy.prefix}/config": _Config(policy),
+            f"{policy.prefix}/config": _Config(policy, gate.context),
             f"{policy.prefix}/verify": _Verify(gate, refusals, report),
         }
         for name, provider in policy.providers.items():
@@ -125,8 +126,9 @@ class _Config(Endpoint):
 
     says = "what a rule's page must know"
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, context: Callable[[RequestView], Context]) -> None:
         self._policy = policy
+        self._context = context
 
     def answer(self, view: RequestView) -> Flow[Reply]:
         yield from ()
@@ -140,8 +142,19 @@ class _Config(Endpoint):
             "language": words.language,
             "words": {name: text for name, text in words.pages.items() if not name.startswith("page_")},
             "providers": [self._provider(rule, wanted, view) for wanted in rule.wanted],
+            "unloaded": self._unloaded(rule, view),
         }
         return json_reply(content, ("Vary", "Accept-Language"))
+
+    def _unloaded(self, rule: Rule, view: RequestView) -> Mapping[str, Any] | None:
+        """What to send where no widget loads, so that `on_unavailable` decides: a token that is good for nothing else.
+
+        Any client could write one itself. It opens the rule only where its provider is proven down.
+        """
+        if not rule.on_unavailable.allow:
+            return None
+        name = rule.providers[0]
+        return {"provider": name, "token": dict(self._policy.providers[name].probe_fields(self._context(view)))}
 
     def _provider(self, rule: Rule, wanted: Wanted, view: RequestView) -> Mapping[str, Any]:
         from captcha_gate.providers.base import ChallengingProvider  # noqa: PLC0415 - as above
@@ -183,10 +196,14 @@ class _Verify(Endpoint):
             return json_reply({"verified": False})
         decision = yield from self._gate.decide_by_token(rule, view)
         self._report(decision)
-        if decision.outcome is not Outcome.PASSED:
+        if decision.outcome is not Outcome.PASSED and not decision.opened:
             return self._refusals.reply(decision, view)
-        cookie = self._gate.clearance(decision, view)
-        return json_reply({"verified": True}, *([("Set-Cookie", cookie)] if cookie else []))
+        try:
+            cookie = yield from self._gate.cookie_for(decision, view)
+        except StoreError as error:
+            LOGGER.warning("nothing was remembered of a token: rule=%s said=%r", rule.name, str(error))
+            return plain_reply(503, "It cannot be remembered right now. Try again.", RETRY_SOON)
+        return json_reply({"verified": decision.verified}, *([("Set-Cookie", cookie)] if cookie else []))
 
 
 class _Script(Endpoint):

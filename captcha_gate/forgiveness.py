@@ -1,20 +1,17 @@
 """Forgiveness: whoever passed and then mistyped a password need not solve again, once. Performs nothing.
 
-The application refuses a request that passed; its client gets a random id, in a cookie, and the store remembers what
-was told of the pass. The next try on that rule that brings the id stands for it.
+The application refuses a request that passed; what was told of the pass stands for the client's next try on that rule.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Final
 
-from captcha_gate.cookies import cookie_name, set_cookie
-from captcha_gate.effects import Claim, Flow, Get, Put
+from captcha_gate.effects import Flow
 from captcha_gate.judge import judge
 from captcha_gate.outcome import Outcome
 from captcha_gate.remembered import Pass, facts_of, verdict_of
+from captcha_gate.single_use import give, kept_for, take
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView
@@ -22,16 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["forgive", "forgiven"]
 
-#: Whoever could guess an id would need no CAPTCHA.
-_ID: Final = re.compile(r"[0-9a-f]{32}")
-#: Digits of the id by which its cookie is named. Each has a cookie of its own, or tabs would overwrite each other's.
-_NAMED: Final = 8
-#: Cookies that are looked up for one request: more than a person has tabs.
-_TRIED: Final = 8
+_WHAT: Final = "forgiven"
 
 
 def forgive(rule: Rule, passed: Pass, view: RequestView, new_id: str) -> Flow[str | None]:
-    """The cookie for a request that passed and that the application refused.
+    """The cookie for a request that passed and that the application refused; `None` where its rule forgives nothing.
 
     Args:
         rule: the request's.
@@ -44,9 +36,8 @@ def forgive(rule: Rule, passed: Pass, view: RequestView, new_id: str) -> Flow[st
     """
     if rule.forgive is None:
         return None
-    told = {"provider": passed.provider, **facts_of(passed.verdict)}
-    yield from Put(_key(rule, new_id), json.dumps(told), rule.forgive.ttl)
-    return set_cookie(view, _name(rule, view) + new_id[:_NAMED], new_id, rule.forgive.ttl)
+    content = {"provider": passed.provider, **facts_of(passed.verdict)}
+    return (yield from give(_WHAT, rule, view, new_id=new_id, content=content, ttl=rule.forgive.ttl))
 
 
 def forgiven(rule: Rule, view: RequestView, now: float) -> Flow[Pass | None]:
@@ -57,24 +48,10 @@ def forgiven(rule: Rule, view: RequestView, now: float) -> Flow[Pass | None]:
     """
     if rule.forgive is None:
         return None
-    name = _name(rule, view)
-    ids = dict.fromkeys(value for other, value in view.cookies if other == name + value[:_NAMED])
-    for one in [value for value in ids if _ID.fullmatch(value)][:_TRIED]:
-        key = _key(rule, one)
-        told = yield from Get(key)
-        if told is None:
-            continue
-        facts = json.loads(told)
-        verdict = judge(rule, verdict_of(facts), now)
-        good = facts["provider"] in rule.providers and verdict.outcome is Outcome.PASSED
-        if good and (yield from Claim(f"{key}:used", rule.forgive.ttl)):
-            return Pass(facts["provider"], verdict)
+    for kept in (yield from kept_for(_WHAT, rule, view)):
+        provider = kept.content["provider"]
+        verdict = judge(rule, verdict_of(kept.content), now)
+        good = provider in rule.providers and verdict.outcome is Outcome.PASSED
+        if good and (yield from take(kept, rule.forgive.ttl)):
+            return Pass(provider, verdict)
     return None
-
-
-def _name(rule: Rule, view: RequestView) -> str:
-    return cookie_name(view, "forgiven", str(rule.name), "")
-
-
-def _key(rule: Rule, one: str) -> str:
-    return f"forgiven:{rule.name}:{one}"

@@ -20,6 +20,7 @@ from captcha_gate.errors import ClientGone, RepeatedField, StoreError, Unreadabl
 from captcha_gate.failures import did_not_fail, may_try
 from captcha_gate.forgiveness import forgiven
 from captcha_gate.judge import annotates, judge
+from captcha_gate.openings import keep_open, opened_before
 from captcha_gate.outcome import Mode, Outcome, Reason
 from captcha_gate.providers.context import Context
 from captcha_gate.redirects import told_again
@@ -93,6 +94,9 @@ class Gate:
         earlier = yield from forgiven(rule, view, now)
         if earlier is not None:
             return _cleared(rule, Reason.FORGIVEN, earlier)
+        earlier = yield from opened_before(rule, view)
+        if earlier is not None:
+            return _concluded(rule, earlier.provider, earlier.verdict, opens=True)
         return (yield from self._by_token(rule, view))
 
     def _by_token(self, rule: Rule, view: RequestView) -> Flow[Decision]:
@@ -161,11 +165,16 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
             return Left([], _place(error))
 
-    def clearance(self, decision: Decision, view: RequestView) -> str | None:
-        """The clearance's cookie for a token that passed; `None` where its rule gives none."""
-        passed = pass_of(decision)
-        rule = self.policy.named[decision.rule]
-        return None if passed is None else self._clearances.cookie(rule, passed, view, self._clock(), self._new_id())
+    def cookie_for(self, decision: Decision, view: RequestView) -> Flow[str | None]:
+        """What a token is worth that came ahead of its request: a clearance, or that the rule opens.
+
+        Raises:
+            StoreError: it cannot be remembered.
+        """
+        rule, passed = self.policy.named[decision.rule], pass_of(decision)
+        if passed is not None:
+            return self._clearances.cookie(rule, passed, view, self._clock(), self._new_id())
+        return (yield from keep_open(rule, decision, view, self._new_id())) if decision.opened else None
 
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""

@@ -439,3 +439,45 @@ def test_the_proof_of_work_gets_a_browser_past_the_page(site):
     verified = world.post("/captcha-gate/verify?rule=login", headers={"x-captcha-token": answer})
     cookie = verified.headers["set-cookie"].partition(";")[0]
     assert world.request("GET", "/login", headers={**BROWSER, "cookie": cookie}).text == "hello"
+
+
+# When the vendor is down
+
+
+OPENS = {**ASKS, "on_unavailable": "allow"}
+
+
+def down(request):
+    return httpx.Response(503)
+
+
+def test_an_outage_locks_nobody_out_of_a_page(site):
+    """The token goes ahead of the visit: that its rule opened is remembered for the one request that follows."""
+    world = site(OPENS)
+    world.vendor = down
+    ahead = world.post("/captcha-gate/verify?rule=login", headers=HEADERS)
+    assert (ahead.status_code, ahead.json()) == (200, {"verified": False})
+    cookie = {"cookie": ahead.headers["set-cookie"].partition(";")[0]}
+    assert world.request("GET", "/login", headers={**BROWSER, **cookie}).text == "hello"
+    assert world.decisions[-1].opened
+    assert not world.decisions[-1].verified
+    assert world.request("GET", "/login", headers={**BROWSER, **cookie}).status_code == 403
+
+
+def test_a_rule_that_does_not_open_lets_nobody_by(site):
+    world = site(ASKS)
+    world.vendor = down
+    ahead = world.post("/captcha-gate/verify?rule=login", headers=HEADERS)
+    assert (ahead.status_code, "set-cookie" in ahead.headers) == (503, False)
+
+
+def test_where_no_widget_loads_the_page_has_something_to_send_that_opens_only_on_proof(site):
+    world = site(OPENS)
+    told = world.request("GET", "/captcha-gate/config?rule=login").json()["unloaded"]
+    assert told["provider"] == "cn"
+    headers = {f"x-captcha-{name.replace('_', '-')}": value for name, value in told["token"].items()}
+    world.vendor = answering(REFUSES)
+    assert world.post("/captcha-gate/verify?rule=login", headers=headers).status_code == 403
+    fresh = world.request("GET", "/captcha-gate/config?rule=login").json()["unloaded"]["token"]
+    assert fresh != told["token"]
+    assert site(ASKS).request("GET", "/captcha-gate/config?rule=login").json()["unloaded"] is None
