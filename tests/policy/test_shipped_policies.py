@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "RECAPTCHA_SITE_KEY": "6LdRcP4pAAAAAO7e57ca5e7e57ca5e7e57ca5e7e",
     "RECAPTCHA_SECRET": "6LdRcP4pAAAAAB7e57ce117e57ce117e57ce117e",
     "OFFICE_NETWORK": "198.51.100.0/24",
+    "CAPTCHA_GATE_SECRET_KEY": "a long random text of at least 32 bytes",
 }
 
 
