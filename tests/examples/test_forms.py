@@ -1,4 +1,4 @@
-"""The forms of examples/forms: the same form by Jinja and by Django's templates, sent as a browser without script would."""
+"""The forms of examples/forms: the same one by Jinja and by Django's templates, sent as a script would send it."""
 
 from __future__ import annotations
 
