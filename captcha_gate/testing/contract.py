@@ -38,6 +38,10 @@ _ODD: Final[tuple[Any, ...]] = (
 _IMPOSSIBLE: Final = (" ", "a b", "a\nb", "\x00", "<b>", 'a"b', "a\\b", "h\u00e9", "\ud800")
 
 
+#: Stands for a name that is left out.
+_MISSING: Final = object()
+
+
 def _fact(holds: object, message: str) -> None:
     # Not an `assert`: this stands in the package, where pytest does not rewrite and -O would drop it.
     if not holds:
@@ -60,7 +64,8 @@ class ProviderContract:
         token: fields that the page might submit, by their declared names.
         passes: a reply of the vendor that confirms the token.
         refuses: a reply of the vendor that refuses it.
-        decisive: the names in the reply that must be exactly what they are for the token to pass.
+        decisive: the names in the reply that must be exactly what they are for the token to pass. A dotted one walks
+            into objects: `data.result`.
     """
 
     provider: ClassVar[Provider]
@@ -186,13 +191,14 @@ class ProviderContract:
 
     def _retyped(self) -> Iterator[httpx.Response]:
         """The vendor's yes, with what decides replaced by what only looks like it, and left out."""
-        yes = json.loads(self.passes.content)
         for name in self.decisive:
-            told = yes[name]
-            wrong = f"{told} " if isinstance(told, str) else str(told)
-            for looks in (wrong, [told], {"value": told}, None, not told):
-                yield httpx.Response(200, json={**yes, name: looks})
-            yield httpx.Response(200, json={other: value for other, value in yes.items() if other != name})
+            for looks in (*_lookalikes(_told(self._yes(), name)), _MISSING):
+                reply = self._yes()
+                _tell(reply, name, looks)
+                yield httpx.Response(200, json=reply)
+
+    def _yes(self) -> dict[str, Any]:
+        return dict(json.loads(self.passes.content))
 
     def _secrets(self) -> list[str]:
         values = (getattr(self.provider, name) for name in type(self.provider).model_fields)
@@ -205,3 +211,25 @@ def _first_request(flow: VerifyFlow) -> httpx.Request:
     while isinstance(asked, Effect):
         asked = flow.send(None)
     return asked
+
+
+def _lookalikes(told: Any) -> Iterator[Any]:
+    """What a careless reader takes for the same: `False == 0` and `1.0 == True` in Python, `"0"` after a conversion."""
+    yield from (f"{told} " if isinstance(told, str) else str(told), [told], {"value": told}, None, not told)
+    if isinstance(told, (bool, int)):
+        yield from (kind(told) for kind in (bool, int, float) if kind is not type(told))
+
+
+def _told(reply: Any, name: str) -> Any:
+    for part in name.split("."):
+        reply = reply[part]
+    return reply
+
+
+def _tell(reply: Any, name: str, value: Any) -> None:
+    *outer, last = name.split(".")
+    inner = _told(reply, ".".join(outer)) if outer else reply
+    if value is _MISSING:
+        del inner[last]
+    else:
+        inner[last] = value

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from captcha_gate import Verdict
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, judged
 from captcha_gate.providers.context import Claimed
 from captcha_gate.providers.geetest_v3 import GeetestV3
 from captcha_gate.providers.geetest_v4 import GeetestV4
@@ -74,7 +74,7 @@ class TestVaptchaV4(ProviderContract):
     }
     passes = httpx.Response(200, json={"code": 0, "msg": "", "data": {"code": 0, "result": True, "vid": "an-id"}})
     refuses = httpx.Response(200, json={"code": 0, "msg": "", "data": {"code": 1, "result": False, "vid": "an-id"}})
-    decisive = ("code", "data")
+    decisive = ("code", "data.code", "data.result")
 
 
 class Careless(RemoteProvider):
@@ -120,3 +120,55 @@ class _CarelessContract(ProviderContract):
 def test_the_contract_catches_a_careless_provider(fact):
     with pytest.raises(AssertionError):
         getattr(_CarelessContract(), fact)()
+
+
+class CarelessOfTypes(RemoteProvider):
+    """Careful in everything but the types of the reply."""
+
+    type: Literal["careless"]
+    name: str
+    means_yes: int
+    base_url: BaseUrl = "https://vendor.example"
+    client_fields: ClassVar = (ClientField("token"),)
+
+    def account(self):
+        return "an-id"
+
+    def claimed(self, fields, context):
+        return Claimed(fields["token"], 600)
+
+    def verify(self, fields, context) -> VerifyFlow:
+        response = yield httpx.Request("POST", self.base_url)
+        return judged(response, self._verdict)
+
+    def _verdict(self, reply):
+        inner = reply.get("data")
+        told = (inner if isinstance(inner, dict) else reply).get(self.name)
+        return Verdict.passed() if told == self.means_yes else Verdict.failed()
+
+
+def careless_of_types(name: str, yes: Any, no: Any, *, within: str = "") -> ProviderContract:
+    contract = ProviderContract()
+    contract.provider = CarelessOfTypes(type="careless", name=name, means_yes=int(yes))
+    contract.token = {"token": "abc"}
+    passes, refuses = ({"data": {name: told}} if within else {name: told} for told in (yes, no))
+    contract.passes, contract.refuses = httpx.Response(200, json=passes), httpx.Response(200, json=refuses)
+    contract.decisive = (f"{within}.{name}" if within else name,)
+    return contract
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        careless_of_types("errno", 0, 1),  # False == 0 and 0.0 == 0
+        careless_of_types("ok", yes=True, no=False),  # 1 == True and 1.0 == True
+        careless_of_types("errno", 0, 1, within="data"),
+        careless_of_types("ok", yes=True, no=False, within="data"),
+    ],
+    ids=["errno == 0", "ok == 1", "data.errno == 0", "data.ok == 1"],
+)
+def test_the_contract_catches_who_takes_true_for_one_and_false_for_zero(contract):
+    contract.test_a_confirmed_token_passes()
+    contract.test_a_refused_token_fails()
+    with pytest.raises(AssertionError, match=r"(false|1|0\.0|1\.0)\}+' passes"):
+        contract.test_nothing_but_the_vendors_yes_passes()
