@@ -190,6 +190,14 @@ def test_a_loaded_policy_and_a_client_of_the_users_serve_as_well(vendor):
         assert known.list(USER) == ()
 
 
+def test_the_users_own_calls_with_that_client_are_logged_as_ever(vendor, caplog):
+    caplog.set_level("INFO", "httpx")
+    with httpx.Client() as client, devices(policy_of(vendor), "va", http_client=client) as known:
+        known.list(USER)
+        client.get(f"{vendor.url}/elsewhere")
+    assert [record.args[1].path for record in caplog.records if record.name == "httpx"] == ["/elsewhere"]
+
+
 def test_both_clients_have_the_same_methods():
     from captcha_gate.vaptcha import AsyncDevices, Devices
 
