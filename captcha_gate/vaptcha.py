@@ -67,7 +67,9 @@ class Devices:
             token: `vaptcha_token` as the page sent it, verified by the gate just now.
 
         Raises:
-            DeviceError: the server is not allowed, does not answer, or refuses.
+            DeviceError: the server is not allowed, does not answer, or refuses; or `server` or `token` is none.
+            TypeError: the user's id is no text.
+            ValueError: it is blank.
         """
         return run(query_flow(self._account, user_id, server, token), self._perform)
 
@@ -81,7 +83,7 @@ class Devices:
             always: register it in any case; else VAPTCHA judges whether to.
 
         Raises:
-            DeviceError: as for `query`.
+            DeviceError, TypeError, ValueError: as for `query`.
         """
         run(register_flow(self._account, user_id, server, token, always=always), self._perform)
 
@@ -93,6 +95,7 @@ class Devices:
 
         Raises:
             DeviceError: the host does not answer, or refuses.
+            TypeError, ValueError: as for `query`.
         """
         return run(list_flow(self._account, user_id), self._perform)
 
@@ -103,6 +106,7 @@ class Devices:
 
         Raises:
             DeviceError: the host does not answer, or refuses.
+            TypeError, ValueError: as for `query`.
         """
         run(exit_flow(self._account, user_id), self._perform)
 
