@@ -6,7 +6,9 @@
     known.query(user_id, server=form["vaptcha_server"], token=form["vaptcha_token"])
 
 `server` and `token` are what the handler itself received. The vendor takes the token here only after it was verified:
-call these where `decision_of(request).verified` is true, and nowhere else.
+call these where `decision_of(request).verified` is true, and nowhere else. The gate verified the first complete token
+that it found where the rule looks: a client can put one into a header and another into the form. So let the rule look
+only where the handler does: `token: {from: [form]}`.
 
 What is sent and what the replies mean stands in `providers.vaptcha_devices`.
 """
