@@ -40,7 +40,7 @@ from captcha_gate.providers.base import (
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.offline import LENGTH, OfflineChallenges
 from captcha_gate.providers.user import RandomOrUser
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV3"]
@@ -82,7 +82,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
     """
 
     type: Literal["geetest-v3"]
-    captcha_id: Text
+    captcha_id: AccountId
     private_key: Secret
     digestmod: Literal["md5", "sha256", "hmac-sha256"] = "md5"
     bypass_url: BaseUrl | None = None

@@ -22,7 +22,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import Provider, Reports, VerifyFlow, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.vaptcha_servers import AllowedServers, Server, server_patterns
-from captcha_gate.scalars import BaseUrl, Scene, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, Scene, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Vaptcha"]
@@ -61,7 +61,7 @@ class Vaptcha(Provider):
     """
 
     type: Literal["vaptcha"]
-    vid: Text
+    vid: AccountId
     key: Secret
     scene: Scene = 0
     allowed_servers: Servers = ("*.vaptcha.com", "*.vaptcha.net")

@@ -18,7 +18,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.user import User
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Yunpian", "signature"]
@@ -37,8 +37,8 @@ class Yunpian(RemoteProvider):
     """
 
     type: Literal["yunpian"]
-    captcha_id: Text
-    secret_id: Text
+    captcha_id: AccountId
+    secret_id: AccountId
     secret_key: Secret
     user: User | None = None
     base_url: BaseUrl = "https://captcha.yunpian.com"
