@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Policy
 
-__all__ = ["Challenge", "Endpoints"]
+__all__ = ["Challenge", "Endpoints", "challenge_path"]
 
 
 class Challenge(NamedTuple):
@@ -24,6 +24,11 @@ class Challenge(NamedTuple):
 
     name: str  #: of the provider in the policy
     provider: ChallengingProvider
+
+
+def challenge_path(prefix: str, provider: str) -> str:
+    """Where a provider of this name has its challenges in any case."""
+    return f"{prefix}/{provider}/challenge"
 
 
 class Endpoints:
@@ -35,7 +40,7 @@ class Endpoints:
         self._challenges: dict[str, Challenge] = {}
         for name, provider in policy.providers.items():
             if isinstance(provider, ChallengingProvider):
-                self._challenges[f"{policy.prefix}/{name}/challenge"] = Challenge(name, provider)
+                self._challenges[challenge_path(policy.prefix, name)] = Challenge(name, provider)
                 if provider.challenge_path is not None:
                     self._challenges[provider.challenge_path] = Challenge(name, provider)
 

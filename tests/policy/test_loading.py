@@ -412,6 +412,25 @@ def test_two_providers_cannot_answer_at_one_path():
         policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
 
 
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("prefix", ["/captcha-gate", "/of-our-own"])
+def test_no_provider_takes_the_path_that_another_has_anyway(prefix, names):
+    settings = {"one": ALTCHA, "two": {**ALTCHA, "challenge_path": f"{prefix}/one/challenge"}}
+    providers = {name: settings[name] for name in names}
+    with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
+        policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers, endpoints={"prefix": prefix})
+
+
+def test_a_provider_may_name_its_own_path():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/one/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+def test_a_provider_without_challenges_has_no_path_to_take():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/cn/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
 def test_many_rules_that_clients_can_leave_are_checked_in_little_work(monkeypatch):
     compared = []
     disjoint = lint._disjoint
