@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from captcha_gate.rules import Policy, Rule
     from captcha_gate.tokens.fields import Wanted
 
-__all__ = ["Endpoint", "Endpoints"]
+__all__ = ["OWN_PATHS", "Endpoint", "Endpoints", "challenge_path"]
 
+#: Below the prefix, besides the providers' challenges.
+OWN_PATHS: Final = ("gate.js", "config", "verify")
 _GET: Final = ("GET", "HEAD")
 #: Seconds that browsers keep the script: a new version is there soon, and a page costs no request for it.
 _SCRIPT_KEPT: Final = 3600
@@ -55,6 +57,11 @@ class Endpoint(ABC):
         """What it says to a request with one of its methods."""
 
 
+def challenge_path(prefix: str, provider: str) -> str:
+    """Where a provider of this name has its challenges in any case."""
+    return f"{prefix}/{provider}/challenge"
+
+
 class Endpoints:
     """All of a policy's, on exactly their paths below the mount point.
 
@@ -70,14 +77,15 @@ class Endpoints:
         policy = gate.policy
         self._policy = policy
         self._all: dict[str, Endpoint] = {
-            f"{policy.prefix}/gate.js": _Script(),
-            f"{policy.prefix}/config": _Config(policy, gate.context),
-            f"{policy.prefix}/verify": _Verify(gate, refusals, report),
+            f"{policy.prefix}/{name}": endpoint
+            for name, endpoint in zip(
+                OWN_PATHS, (_Script(), _Config(policy, gate.context), _Verify(gate, refusals, report)), strict=True
+            )
         }
         for name, provider in policy.providers.items():
             if isinstance(provider, ChallengingProvider):
                 challenge = _Challenge(name, provider, gate)
-                self._all[_challenge_path(policy, name)] = challenge
+                self._all[challenge_path(policy.prefix, name)] = challenge
                 if provider.challenge_path is not None:
                     self._all[provider.challenge_path] = challenge
 
@@ -167,7 +175,7 @@ class _Config(Endpoint):
             "type": provider.type,
             "site_key": provider.site_key,
             "script": provider.script,
-            "challenge": view.base + _challenge_path(self._policy, wanted.provider) if challenged else None,
+            "challenge": view.base + challenge_path(self._policy.prefix, wanted.provider) if challenged else None,
             "fields": dict(wanted.names),
             "headers": {name: header.title() for name, header in wanted.headers.items()},
             "options": {
@@ -225,10 +233,6 @@ class _Script(Endpoint):
 @cache
 def _script() -> bytes:
     return files("captcha_gate.pages").joinpath("gate.js").read_bytes()
-
-
-def _challenge_path(policy: Policy, provider: str) -> str:
-    return f"{policy.prefix}/{provider}/challenge"
 
 
 def _asked_rule(policy: Policy, view: RequestView) -> Rule | None:

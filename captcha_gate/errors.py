@@ -120,8 +120,8 @@ class DeviceError(CaptchaGateError):
     """VAPTCHA's device API did not do what it was asked. Its message quotes neither token nor user.
 
     Attributes:
-        reason: `malformed_token` (a server that may not be asked), `invalid_token` (it refuses), `throttled`, or why it
-            could not answer: `timeout`, `network`, `provider_error`, `bad_reply`, `overloaded`.
+        reason: `malformed_token` (a server that may not be asked, or what is no token), `invalid_token` (it refuses),
+            `throttled`, or why it could not answer: `timeout`, `network`, `provider_error`, `bad_reply`, `overloaded`.
     """
 
     def __init__(self, reason: Reason, explanation: str) -> None:

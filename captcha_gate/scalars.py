@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from captcha_gate.request import Network
 
 __all__ = [
+    "AccountId",
     "BaseUrl",
     "CidrText",
     "Contact",
@@ -72,6 +73,13 @@ def _as_text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise problem("expected text (write a value, or remove the key)")
     return value
+
+
+def _account_id(value: Any) -> str:
+    text = _as_text(_as_text(value).strip())
+    if "*" * 3 in text:
+        raise problem("the id was copied masked, with asterisks in it (copy it unmasked)")
+    return text
 
 
 def _duration(value: Any) -> float:
@@ -209,6 +217,8 @@ def _pattern(expression: str) -> WithJsonSchema:
 
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string", "minLength": 1})]
+#: An id from a vendor's console, without the blanks that were copied with it.
+AccountId = Annotated[str, BeforeValidator(_account_id), WithJsonSchema({"type": "string", "minLength": 1})]
 #: A name in the policy: of a rule, a provider, a network. Such names stand in logs, URLs and metrics.
 Name = Annotated[str, BeforeValidator(_name), _pattern(_NAME)]
 #: Seconds.

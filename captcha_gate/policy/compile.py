@@ -36,7 +36,9 @@ def compile_policy(data: Any, where: Mapping[int, str]) -> tuple[Policy | None, 
     problems: list[Problem] = []
     top, unread = _read_top(data, problems)
     allow_test_keys = top.allow_test_keys or "allow_test_keys" in unread
-    accounts = read_accounts(data.get("providers"), problems, allow_test_keys=allow_test_keys)
+    accounts = read_accounts(
+        data.get("providers"), problems, allow_test_keys=allow_test_keys, prefix=top.endpoints.prefix
+    )
     matching = MatchCompiler(None if "networks" in unread else top.networks, problems)
     rules = RuleCompiler(
         accounts=accounts,

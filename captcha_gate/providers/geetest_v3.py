@@ -39,8 +39,8 @@ from captcha_gate.providers.base import (
 )
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.offline import LENGTH, OfflineChallenges
-from captcha_gate.providers.user import RandomOrUser
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.providers.user import RANDOM, RandomUser, UserOrRandom
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV3"]
@@ -82,11 +82,11 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
     """
 
     type: Literal["geetest-v3"]
-    captcha_id: Text
+    captcha_id: AccountId
     private_key: Secret
     digestmod: Literal["md5", "sha256", "hmac-sha256"] = "md5"
     bypass_url: BaseUrl | None = None
-    user: RandomOrUser = None
+    user: UserOrRandom = RANDOM
     client_type: Literal["web", "h5", "native", "unknown"] = "web"
     base_url: BaseUrl = "https://api.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/static/js/gt.0.4.9.js"
@@ -141,7 +141,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         if made_at is not None:
             return _offline_verdict(fields, context.now - made_at)
         issued = self._issued(fields["geetest_challenge"])
-        user = self._cookie_user(context) if self.user else (yield from Get(self._user_key(issued)))
+        user = (yield from Get(self._user_key(issued))) if isinstance(self.user, RandomUser) else self._user(context)
         response = yield httpx.Request(
             "POST",
             address(f"{self.base_url}/validate.php"),
@@ -179,7 +179,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         """
         if (yield from Increment(f"register:{self.account_id}", _REGISTER_WINDOW)) > MAX_REGISTERED:
             raise FetchError(Reason.OVERLOADED, "too many challenges are asked for", proves_outage=False)
-        user = self._cookie_user(context) if self.user else context.token_hex(16)
+        user = self._user(context)
         try:
             response = yield self._register_request(user, context)
         except FetchError as error:
@@ -190,7 +190,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         if origin is None:
             return None
         challenge = _DIGESTS[self.digestmod](origin.encode(), self.private_key.get_secret_value().encode())
-        if user is not None and not self.user:
+        if user is not None and isinstance(self.user, RandomUser):
             yield from Put(self._user_key(challenge), user, _LIFE)
         return challenge
 
@@ -245,8 +245,8 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         length = LENGTH if self._offline.made_at(posted) is not None else self._digits
         return posted[:length].lower()
 
-    def _cookie_user(self, context: Context) -> str | None:
-        return self.user.identify(context, self.private_key.get_secret_value()) if self.user else None
+    def _user(self, context: Context) -> str | None:
+        return self.user.identify(context, self.private_key.get_secret_value())
 
     def _user_key(self, challenge: str) -> str:
         return "user:" + hashlib.sha256(f"{self.account_id}\0{challenge}".encode()).hexdigest()

@@ -19,7 +19,7 @@ from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV4"]
@@ -48,7 +48,7 @@ class GeetestV4(RemoteProvider):
     """
 
     type: Literal["geetest-v4"]
-    captcha_id: Text
+    captcha_id: AccountId
     captcha_key: Secret
     base_url: BaseUrl = "https://gcaptcha4.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/v4/gt4.js"

@@ -17,8 +17,8 @@ from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.providers.user import User
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.providers.user import UserOrRandom
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Yunpian", "signature"]
@@ -37,10 +37,10 @@ class Yunpian(RemoteProvider):
     """
 
     type: Literal["yunpian"]
-    captcha_id: Text
-    secret_id: Text
+    captcha_id: AccountId
+    secret_id: AccountId
     secret_key: Secret
-    user: User | None = None
+    user: UserOrRandom | None = None
     base_url: BaseUrl = "https://captcha.yunpian.com"
     script: ScriptUrl | None = "https://www.yunpian.com/static/official/js/libs/riddler-sdk-0.2.2.js"
 

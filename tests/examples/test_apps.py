@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ pytest.importorskip("tornado", reason="not everything that the examples need is 
 from support.scripts.serve import load
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
+
+from captcha_gate.testing.vendors import Vaptcha
 
 VENDORS = Path(__file__).parents[2] / "examples" / "vendors"
 FILES = sorted(VENDORS.glob("*.py"))
@@ -177,6 +180,45 @@ def test_without_a_token_the_refusal_names_the_fields_of_the_page(client: Client
 def test_a_low_score_of_vaptcha_is_refused_by_the_shipped_policy(client: Client, captcha: Any) -> None:
     captcha.passes(score=0.2)
     assert client.log_in().status_code == (403 if client.name == "fastapi_vaptcha" else 200)
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+def test_vaptcha_is_asked_about_the_users_device_once_the_login_is_verified(how: str, monkeypatch: Any, tmp_path: Path):
+    with Vaptcha() as vendor:
+        rule = {"name": "login", "match": "/login"}
+        policy = {"version": 1, "providers": {"vaptcha": vendor.account()}, "rules": [rule]}
+        (tmp_path / "policy.yaml").write_text(json.dumps(policy))
+        monkeypatch.setenv("CAPTCHA_POLICY", str(tmp_path / "policy.yaml"))
+        app = load(VENDORS / "fastapi_vaptcha.py").app
+        solved = vendor.solve()
+        if how == "json":  # as the WebView's page tells the app
+            given = {"json": {"user": "ada", "server": solved["vaptcha_server"], "token": solved["vaptcha_token"]}}
+        else:
+            given = {"data": {"user": "ada", **solved}}
+        answer = asyncio.run(in_asgi(app, "POST", "/login", **given))
+        assert answer.json() == {"hello": "ada", "verified": True, "score": 1.0, "logins": 0}
+        asked = [request for request in vendor.received if request.path == "/verify/device"]
+        assert [(request.method, request.query["token"]) for request in asked] == [("GET", [solved["vaptcha_token"]])]
+        assert "ada" not in asked[0].query["id"][0]
+
+
+def test_what_vaptcha_does_not_tell_of_a_device_refuses_nobody(captcha: Any, monkeypatch: Any) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    app = load(VENDORS / "fastapi_vaptcha.py").app
+    captcha.passes()
+    answer = asyncio.run(in_asgi(app, "POST", "/login", data={"user": "ada"}))
+    assert answer.json().items() >= {"verified": True, "logins": None}.items()
+
+
+def test_the_page_for_an_app_is_served(monkeypatch: Any) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    app = load(VENDORS / "fastapi_vaptcha.py").app
+    answer = asyncio.run(in_asgi(app, "GET", f"/captcha?vid={ENVIRONMENT['VAPTCHA_VID']}&scene=0"))
+    assert "v-cn.vaptcha.com/v3.js" in answer.text
+    assert "vaptchaInterface" in answer.text
+    assert "{{" not in answer.text
 
 
 def test_every_example_is_tested() -> None:

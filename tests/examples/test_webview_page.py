@@ -50,6 +50,12 @@ def test_what_a_pass_tells_is_let_in_by_the_gate(app: App) -> None:
     assert answer.json() == {"hello": "ada", "verified": True}
 
 
+def test_the_mode_is_told_by_both_of_its_names(app: App) -> None:
+    app.person.opens(query(app))
+    app.hears()
+    assert app.person.page.evaluate("[standIn.given.mode, standIn.given.type]") == ["invisible", "invisible"]
+
+
 def test_giving_up_is_a_cancel(app: App) -> None:
     app.person.passes = None
     app.person.opens(query(app))

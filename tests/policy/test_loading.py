@@ -99,8 +99,8 @@ def test_a_reference_is_replaced_once_and_by_text(load, written, variables, expe
 def test_a_file_is_taken_without_one_newline_at_its_end(load, tmp_path, content, expected):
     (tmp_path / "value").write_bytes(content)
     written = f"${{file:{tmp_path}/value}}"
-    text = f"version: 1\nproviders:\n  cn: {{type: geetest-v4, captcha_id: '{written}', captcha_key: k}}\nrules: []\n"
-    assert load(text).providers["cn"].captcha_id == expected
+    text = f"version: 1\nallow_test_keys: true\nproviders:\n  it: {{type: fake, action: '{written}'}}\nrules: []\n"
+    assert load(text).providers["it"].action == expected
 
 
 @pytest.mark.parametrize(
@@ -410,6 +410,25 @@ def test_two_providers_cannot_answer_at_one_path():
     providers = {name: {**ALTCHA, "challenge_path": "/altcha"} for name in ("one", "two")}
     with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
         policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("prefix", ["/captcha-gate", "/of-our-own"])
+def test_no_provider_takes_the_path_that_another_has_anyway(prefix, names):
+    settings = {"one": ALTCHA, "two": {**ALTCHA, "challenge_path": f"{prefix}/one/challenge"}}
+    providers = {name: settings[name] for name in names}
+    with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
+        policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers, endpoints={"prefix": prefix})
+
+
+def test_a_provider_may_name_its_own_path():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/one/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+def test_a_provider_without_challenges_has_no_path_to_take():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/cn/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
 
 
 def test_many_rules_that_clients_can_leave_are_checked_in_little_work(monkeypatch):

@@ -15,7 +15,7 @@ REPLIES = {
     "hcaptcha": ("passed-enterprise-safe", "failed-invalid-input-response", ("success",)),
     "recaptcha-v2": ("passed-checkbox", "failed-invalid-input-response", ("success",)),
     "recaptcha-v3": ("passed-human", "failed-invalid-input-response", ("success",)),
-    "recaptcha-enterprise": ("passed-human", "failed-malformed", ("tokenProperties",)),
+    "recaptcha-enterprise": ("passed-human", "failed-malformed", ("tokenProperties", "tokenProperties.valid")),
     "friendly-v2": ("passed-without-risk-intelligence", "failed-response_invalid", ("success",)),
     "friendly-v1": ("passed-solution", "failed-solution_invalid", ("success",)),
     "cap": ("passed-token", "failed-token-not-found", ("success",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from support.world import policy_of
 
-from captcha_gate import Verdict
+from captcha_gate import PolicyError, Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.providers.context import Context
 from captcha_gate.providers.yunpian import Yunpian, signature
@@ -95,6 +96,31 @@ def test_a_user_is_an_opaque_id_of_a_cookie_and_signed_like_the_rest():
     other = parse_qs(asked(provider, cookie={"sessionid": "bobs-session"}.get).content.decode())
     assert again["user"] == [user] != other["user"]
     assert "user" not in parse_qs(asked(provider).content.decode())
+
+
+def test_a_random_user_is_another_one_for_each_token_and_signed_like_the_rest():
+    numbers = itertools.count()
+    provider = account(user="random")
+    users = []
+    for _ in range(2):
+        flow = provider.verify(TOKEN, Context(now=NOW, token_hex=lambda size: f"{next(numbers):0{2 * size}x}"))
+        form = {name: value for name, [value] in parse_qs(next(flow).content.decode()).items()}
+        flow.close()
+        told = form.pop("signature")
+        assert told == signature(form, KEY)
+        assert len(form["user"]) == 32
+        users.append(form["user"])
+    assert users[0] != users[1]
+
+
+@pytest.mark.parametrize("user", ["alice", {"cookie": ""}, {"header": "x"}, {}, ["random"], 1])
+def test_another_kind_of_user_is_an_error_that_names_the_choice(user):
+    with pytest.raises(PolicyError, match=r"providers\.yp\.user") as error:
+        policy_of(
+            providers={"yp": {"type": "yunpian", "captcha_id": "a", "secret_id": "b", "secret_key": "c", "user": user}}
+        )
+    if user == "alice":
+        assert "write random, or {cookie: sessionid}" in str(error.value)
 
 
 @pytest.mark.parametrize(
