@@ -20,7 +20,7 @@ __all__ = ["below", "is_ordinary", "mount_point", "readings", "trimmed"]
 MAX_PATH: Final = 8192
 #: An honest path has one to three readings, an archived URL within a path some fifty. More is somebody trying.
 MAX_READINGS: Final = 256
-#: Characters of all readings of a path together: each of them is matched, a regular expression may take them squared.
+#: Characters of all readings of a path together: each of them is matched, by every regular expression.
 MAX_EXPANDED: Final = 64 * 1024
 
 #: One reading only: no escape, no doubled slash, no segment that begins with a dot, nothing that any framework would
