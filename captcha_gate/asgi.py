@@ -13,7 +13,7 @@ from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.egress.fetch import AsyncFetcher
 from captcha_gate.errors import ClientGone, StoreError, UnsupportedScope
-from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
 from captcha_gate.redirects import STATUSES, awaits, redirected
 from captcha_gate.reply import Reply, refusal
 from captcha_gate.report import OnDecision
@@ -66,6 +66,7 @@ class CaptchaGate:
         if takes(app) == "wsgi":
             raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
         self.app = app
+        self._own_mount = own_mount_point(app)
         self._mounted = mount(policy, store, on_decision, asynchronous=True)
         self._fetcher = AsyncFetcher(http_client)
         self._once = AsyncOnce()
@@ -75,7 +76,7 @@ class CaptchaGate:
         kind = scope["type"]
         if (
             kind == "http"
-            and not scope.get("root_path")
+            and not (self._own_mount or scope.get("root_path"))
             and self._mounted.ignores(scope["method"], scope["path"], scope.get("raw_path") or b"")
         ):
             # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
@@ -120,7 +121,7 @@ class CaptchaGate:
                 await self.aclose()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        view = _view(scope, self._mounted.policy.proxies)
+        view = _view(scope, self._mounted.policy.proxies, self._own_mount)
         body = RecordedBody(receive)
         try:
             endpoint = self._mounted.endpoints.find(view)
@@ -205,7 +206,7 @@ class _Headers:
         return [value.decode("latin-1") for key, value in self._headers if key.lower().replace(b"_", b"-") == wanted]
 
 
-def _view(scope: Scope, proxies: Proxies) -> RequestView:
+def _view(scope: Scope, proxies: Proxies, own_mount: str) -> RequestView:
     client = scope.get("client")
     # Servers put U+FFFD for what is no UTF-8. Where they do not show the bytes, a real one is taken for that.
     raw_path = scope.get("raw_path")
@@ -216,6 +217,7 @@ def _view(scope: Scope, proxies: Proxies) -> RequestView:
         path=scope["path"] if raw_path is not None else scope["path"].replace("\ufffd", "\udcff"),
         mount=scope.get("root_path") or "",
         raw_path=raw_path,
+        own_mount=own_mount,
         query_string=(scope.get("query_string") or b"").decode("latin-1"),
         headers=_Headers(scope["headers"]),
         peer=(client[0] or None) if client else None,

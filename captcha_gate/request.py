@@ -92,6 +92,7 @@ class RequestView:
         path: decoded once; with the mount point before it where `mount` is not empty.
         mount: ASGI's `root_path`; empty for WSGI, whose `PATH_INFO` is already below `SCRIPT_NAME`.
         raw_path: the path's bytes as sent, where the server tells.
+        own_mount: a mount point of which the application knows without the server.
         query_string: without its question mark.
         peer: the address of the socket's other end; `None` for a Unix socket.
         outer: the decision of a gate further out, if one ran.
@@ -104,6 +105,7 @@ class RequestView:
     path: str
     mount: str = ""
     raw_path: bytes | None = None
+    own_mount: str = ""
     query_string: str = ""
     headers: Headers
     peer: str | None = None
@@ -130,7 +132,7 @@ class RequestView:
             UnreadableRequest: `ambiguous_path` or `bad_method`.
         """
         methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
-        paths = readings(self.path, self.mount, self.raw_path)
+        paths = readings(self.path, self.mount, self.raw_path, self.own_mount)
         return tuple(Reading(path, method) for path in paths for method in methods)
 
     def _overrides(self) -> list[str]:
