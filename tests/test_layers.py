@@ -60,6 +60,7 @@ LAYERS = [
     ["reply"],
     ["endpoints"],
     ["mounting"],
+    ["spool"],
     ["asgi_body", "wsgi_body"],
     ["asgi", "wsgi"],
     ["policy.regexes"],
