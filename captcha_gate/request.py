@@ -139,7 +139,10 @@ class RequestView:
         """The methods that a framework might run instead of the one that was sent."""
         asked = [item for name in _OVERRIDES for value in self.headers.get_like(name) for item in value.split(",")]
         asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
-        methods = {method.strip(" \t").upper() for method in asked if _METHOD.fullmatch(method.strip(" \t"))}
+        # First in upper case, as frameworks take them: a long s in `post` makes it no token until then.
+        methods = {method for method in (one.strip(" \t").upper() for one in asked) if _METHOD.fullmatch(method)}
+        if self.kind == "websocket":
+            methods.add("GET")  # which the handshake was sent as, and which it is to a WSGI application
         if any("websocket" in value.lower() for value in self.headers.get_all("upgrade")):
             methods.add("WEBSOCKET")  # some WSGI applications take the handshake into their own hands
         if len(methods) > _MAX_OVERRIDES:
