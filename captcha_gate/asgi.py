@@ -15,7 +15,7 @@ from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.egress.fetch import AsyncFetcher
 from captcha_gate.errors import ClientGone, UnsupportedScope
-from captcha_gate.mounting import PolicySource, mount, takes
+from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
 from captcha_gate.page import LONGEST_FORM
 from captcha_gate.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
@@ -68,6 +68,7 @@ class CaptchaGate:
         if takes(app) == "wsgi":
             raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
         self.app = app
+        self._own_mount = own_mount_point(app)
         self._mounted = mount(policy, store, on_decision, asynchronous=True)
         self._fetcher = AsyncFetcher(http_client)
         self._once = AsyncOnce()
@@ -77,7 +78,7 @@ class CaptchaGate:
         kind = scope["type"]
         if (
             kind == "http"
-            and not scope.get("root_path")
+            and not (self._own_mount or scope.get("root_path"))
             and self._mounted.ignores(scope["method"], scope["path"], scope.get("raw_path") or b"")
         ):
             # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
@@ -122,7 +123,7 @@ class CaptchaGate:
                 await self.aclose()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        view = _view(scope, self._mounted.policy.proxies)
+        view = _view(scope, self._mounted.policy.proxies, self._own_mount)
         body = RecordedBody(receive)
         try:
             endpoint = self._mounted.endpoints.find(view)
@@ -225,7 +226,7 @@ def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-def _view(scope: Scope, proxies: Proxies) -> RequestView:
+def _view(scope: Scope, proxies: Proxies, own_mount: str) -> RequestView:
     client = scope.get("client")
     # Servers put U+FFFD for what is no UTF-8. Where they do not show the bytes, a real one is taken for that.
     raw_path = scope.get("raw_path")
@@ -236,6 +237,7 @@ def _view(scope: Scope, proxies: Proxies) -> RequestView:
         path=scope["path"] if raw_path is not None else scope["path"].replace("\ufffd", "\udcff"),
         mount=scope.get("root_path") or "",
         raw_path=raw_path,
+        own_mount=own_mount,
         query_string=(scope.get("query_string") or b"").decode("latin-1"),
         headers=_Headers(scope["headers"]),
         peer=(client[0] or None) if client else None,

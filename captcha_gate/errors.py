@@ -78,8 +78,8 @@ class FetchError(PerformError):
     Attributes:
         reason: `timeout`, `network`, `bad_reply`, `overloaded` or `breaker_open`.
         nothing_sent: the vendor cannot have seen the request, so that sending it again is safe.
-        proves_outage: another party than this gate is at fault; false for our own full pool and for a
-            certificate that does not verify, which is an attack or a mistake and never opens a gate.
+        proves_outage: another party than this gate is at fault; false for what this process or machine lacks or
+            forbids, and for a certificate that does not verify, an attack or a mistake. Those never open a gate.
     """
 
     def __init__(

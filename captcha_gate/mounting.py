@@ -18,13 +18,15 @@ from captcha_gate.report import LOGGER, OnDecision, Reporter
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
 
-__all__ = ["Mounted", "PolicySource", "mount", "takes"]
+__all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 
 #: Methods that are what they look like. A request with any other is looked at closely.
 _PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: Paths that are remembered, and characters of one: at most 300 kB, whatever clients ask for.
 _REMEMBERED: Final = 1024
 _SHORT_PATH: Final = 256
+#: Middlewares that an application may stand behind.
+_MAX_LAYERS: Final = 32
 
 PolicySource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Policy"
 
@@ -118,6 +120,19 @@ def takes(app: Any) -> str | None:
         return None
     needed = sum(item.default is item.empty and item.kind is not item.VAR_KEYWORD for item in parameters)
     return {2: "wsgi", 3: "asgi"}.get(needed)
+
+
+def own_mount_point(app: Any) -> str:
+    """The mount point that an ASGI application brings along (`FastAPI(root_path="/api")`); empty where it has none.
+
+    No server tells of it, and behind it the application's routes stand once more. Middlewares are looked through.
+    """
+    for _ in range(_MAX_LAYERS):
+        root_path = getattr(app, "root_path", "")
+        if isinstance(root_path, str) and root_path:
+            return root_path
+        app = getattr(app, "app", None)
+    return ""
 
 
 def _check_store(policy: Policy, store: Store) -> None:

@@ -96,6 +96,7 @@ class RequestView:
         path: decoded once; with the mount point before it where `mount` is not empty.
         mount: ASGI's `root_path`; empty for WSGI, whose `PATH_INFO` is already below `SCRIPT_NAME`.
         raw_path: the path's bytes as sent, where the server tells.
+        own_mount: a mount point of which the application knows without the server.
         query_string: without its question mark.
         peer: the address of the socket's other end; `None` for a Unix socket.
         outer: the decision of a gate further out, if one ran.
@@ -110,6 +111,7 @@ class RequestView:
     path: str
     mount: str = ""
     raw_path: bytes | None = None
+    own_mount: str = ""
     query_string: str = ""
     headers: Headers
     peer: str | None = None
@@ -143,14 +145,17 @@ class RequestView:
             UnreadableRequest: `ambiguous_path` or `bad_method`.
         """
         methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
-        paths = readings(self.path, self.mount, self.raw_path)
+        paths = readings(self.path, self.mount, self.raw_path, self.own_mount)
         return tuple(Reading(path, method) for path in paths for method in methods)
 
     def _overrides(self) -> list[str]:
         """The methods that a framework might run instead of the one that was sent."""
         asked = [item for name in _OVERRIDES for value in self.headers.get_like(name) for item in value.split(",")]
         asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
-        methods = {method.strip(" \t").upper() for method in asked if _METHOD.fullmatch(method.strip(" \t"))}
+        # First in upper case, as frameworks take them: a long s in `post` makes it no token until then.
+        methods = {method for method in (one.strip(" \t").upper() for one in asked) if _METHOD.fullmatch(method)}
+        if self.kind == "websocket":
+            methods.add("GET")  # which the handshake was sent as, and which it is to a WSGI application
         if any("websocket" in value.lower() for value in self.headers.get_all("upgrade")):
             methods.add("WEBSOCKET")  # some WSGI applications take the handshake into their own hands
         if len(methods) > _MAX_OVERRIDES:

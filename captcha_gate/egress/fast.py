@@ -114,7 +114,7 @@ class _Addresses(AbstractResolver):
         try:
             addresses = await self._resolver.aaddresses(host, _LONGEST)
         except httpcore.ConnectError as error:
-            raise OSError(str(error)) from None
+            raise OSError(str(error)) from error  # what it came from tells whose failure it is
         return [
             ResolveResult(
                 hostname=host,

@@ -5,7 +5,6 @@ Knows no pools and no vendors; `fetch` sends.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
@@ -15,6 +14,7 @@ import httpx
 
 from captcha_gate.effects import Fetch
 from captcha_gate.egress.deadline import DEADLINE
+from captcha_gate.egress.own_lacks import own_fault
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
 
@@ -147,21 +147,13 @@ def failure(error: Exception) -> FetchError:
     kind = type(error).__name__
     if isinstance(error, (httpcore.PoolTimeout, httpx.PoolTimeout)):
         return all_busy()
+    ours = own_fault(error)
+    if ours is not None:
+        return ours
     if isinstance(error, (httpcore.ConnectTimeout, httpx.ConnectTimeout)):
         return FetchError(Reason.TIMEOUT, kind, nothing_sent=True)
     if isinstance(error, (httpcore.TimeoutException, httpx.TimeoutException)):
         return FetchError(Reason.TIMEOUT, kind)
     if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
-        if _is_untrusted(error):
-            # Somebody in between, or a wrong base_url: whoever could cause it must not open the gate with it.
-            return FetchError(Reason.NETWORK, f"{kind}: {error}", proves_outage=False)
         return FetchError(Reason.NETWORK, f"{kind}: {error}", nothing_sent=True)
     return FetchError(Reason.NETWORK, kind)
-
-
-def _is_untrusted(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

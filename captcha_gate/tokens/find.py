@@ -65,6 +65,7 @@ def _refuse_unclear_framing(view: RequestView) -> None:
     """Refuse a request whose end a proxy before us may have seen elsewhere (RFC 9112 §6.3: smuggling)."""
     if view.headers.get_all("transfer-encoding") and view.headers.get_all("content-length"):
         malformed("the request has both a Content-Length and a Transfer-Encoding")
+    _declared_length(view)
 
 
 def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | None:
