@@ -44,7 +44,9 @@ _DURATION: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
 _SIZE: Final = r"([0-9]{1,12})(B|kB|KiB|MB|MiB|GB|GiB)"
 _RATE: Final = r"([1-9][0-9]{0,8})/(s|m|h|d)"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9])?"
-_SCRIPT: Final = r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}"
+_SCRIPT: Final = (
+    r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}(?:\?[A-Za-z0-9_.~%\-=&]{1,300})?"
+)
 _URL_PATH: Final = r"/[A-Za-z0-9_.~\-/]{1,200}"
 
 
