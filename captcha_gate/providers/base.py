@@ -84,7 +84,7 @@ class AlsoFills(NamedTuple):
     """A field of another vendor that a widget writes, too, for pages that come from there."""
 
     field: str
-    off: str  #: the parameter of the script's address that turns it off
+    off: str  #: how to load the script so that it does not: with or without which parameter
     on: str | None = None  #: the one that turns it on; `None` where it is on by itself
 
 
@@ -224,6 +224,11 @@ class Provider(BaseModel, ABC):
     def reported(self) -> frozenset[Reports]:
         """What a verdict of this account can carry, where its keys decide that: some of what its type `reports`."""
         return self.reports
+
+    @property
+    def also_fills(self) -> AlsoFills | None:
+        """The field of another vendor that the page's widget writes, too."""
+        return None
 
     @property
     def for_tests(self) -> Mapping[str, str]:

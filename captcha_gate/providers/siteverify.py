@@ -167,6 +167,11 @@ class SiteverifyProvider(RemoteProvider):
         return self.key_of_page
 
     @property
+    def also_fills(self) -> AlsoFills | None:
+        also = self.vendor.also_fills
+        return None if also is not None and also.on and also.on not in (self.script or "") else also
+
+    @property
     def for_tests(self) -> Mapping[str, str]:
         keys = {"site_key": self.key_of_page, self.vendor.credential: self._known_by}
         why = "is published for tests, and everybody can make tokens that pass"

@@ -59,7 +59,7 @@ Turnstile = listed(
                 "[A-Za-z0-9_-]{1,255}", "Turnstile allows 255 letters, digits, '_' and '-' in cdata (write session-1)"
             ),
         },
-        also_fills=AlsoFills("g-recaptcha-response", off="no compat=recaptcha", on="compat=recaptcha"),
+        also_fills=AlsoFills("g-recaptcha-response", off="without compat=recaptcha", on="compat=recaptcha"),
     )
 )
 
@@ -102,7 +102,7 @@ Hcaptcha = listed(
             time="challenge_ts",
             detail=("score_reason", "credit"),
         ),
-        also_fills=AlsoFills("g-recaptcha-response", off="recaptchacompat=off"),
+        also_fills=AlsoFills("g-recaptcha-response", off="with recaptchacompat=off"),
     )
 )
 
