@@ -107,7 +107,7 @@ def _misled_tokens(policy: Policy) -> Iterator[str]:
                 first, other = readers[also.field], wanted.provider
                 yield (
                     f"{_at(rule)}: the widget of provider {other} may also write the field {also.field}, which "
-                    f"provider {first} reads first (name {other} before {first}, or load that widget's script {also.off})"
+                    f"provider {first} reads first (name {other} first, or load its script {also.off})"
                 )
             if len(wanted.names) == 1:
                 readers |= dict.fromkeys(wanted.names.values(), wanted.provider)

@@ -249,7 +249,7 @@ class Provider(BaseModel, ABC):
     def csp_sources(self) -> tuple[str, ...]:
         """What a page with the vendor's widget needs of a Content-Security-Policy, each source once."""
         script = self.script
-        known = script is None or any(script.startswith(source) for source in self.csp)
+        known = script is None or any(_allows(source, script) for source in self.csp)
         return self.csp if script is None or known else (*self.csp, origin_of(script))
 
     @property
@@ -294,6 +294,11 @@ def origin_of(url: str) -> str:
     """The source, for a Content-Security-Policy, of an address; a path is the site's own."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme else "'self'"
+
+
+def _allows(source: str, url: str) -> bool:
+    scheme, wildcard, domain = source.partition("://*")
+    return url.startswith(scheme) and urlsplit(url).netloc.endswith(domain) if wildcard else url.startswith(source)
 
 
 def client_address(context: Context) -> str | None:

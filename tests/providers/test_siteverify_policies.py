@@ -52,7 +52,7 @@ def test_a_token_that_would_go_to_another_vendor_is_warned_of():
     [warning] = rule_with("g", "h", g=google, h=h).warnings
     assert warning == (
         "rules.login: the widget of provider h may also write the field g-recaptcha-response, which provider g reads "
-        "first (name h before g, or load that widget's script with recaptchacompat=off)"
+        "first (name h first, or load its script with recaptchacompat=off)"
     )
     assert rule_with("h", "g", g=google, h=h).warnings == ()
     assert rule_with("g", "cf", g=google, cf=cf).warnings == ()
