@@ -36,6 +36,7 @@ __all__ = [
     "network_of",
     "problem",
     "rate",
+    "whole",
 ]
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -109,7 +110,9 @@ def _score(value: Any) -> float:
     return float(value)
 
 
-def _whole(lowest: int, highest: int) -> Callable[[Any], int]:
+def whole(lowest: int, highest: int) -> Callable[[Any], int]:
+    """What reads a whole number between two, both included."""
+
     def check(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch("[0-9]{1,12}", value):
             value = int(value)
@@ -197,10 +200,10 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 #: 0 is a bot, 1 is a human.
 Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 #: Rounds of a key derivation: enough to matter, few enough that a phone gets through.
-Cost = Annotated[int, BeforeValidator(_whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
-Count = Annotated[int, BeforeValidator(_whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Cost = Annotated[int, BeforeValidator(whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[int, BeforeValidator(whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
 #: The number by which a vendor tells the pages of one account apart.
-Scene = Annotated[int, BeforeValidator(_whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
+Scene = Annotated[int, BeforeValidator(whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
 BaseUrl = Annotated[str, BeforeValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 #: Where a page loads a script from: a URL, or a path of the site's own. Nothing in it could end an attribute.
 ScriptUrl = Annotated[str, BeforeValidator(_script_url), _pattern(_SCRIPT)]

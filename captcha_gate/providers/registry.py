@@ -18,7 +18,9 @@ ENTRY_POINTS: Final = "captcha_gate.providers"
 
 _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "aliyun": "captcha_gate.providers.aliyun:Aliyun",
         "altcha": "captcha_gate.providers.altcha:Altcha",
+        "altcha-sentinel": "captcha_gate.providers.altcha_sentinel:AltchaSentinel",
         "cap": "captcha_gate.providers.self_hosted:Cap",
         "captchafox": "captcha_gate.providers.siteverify_vendors:Captchafox",
         "fake": "captcha_gate.providers.fake:Fake",
@@ -34,10 +36,12 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         "recaptcha-v2": "captcha_gate.providers.recaptcha:RecaptchaV2",
         "recaptcha-v3": "captcha_gate.providers.recaptcha:RecaptchaV3",
         "siteverify": "captcha_gate.providers.siteverify_described:Siteverify",
+        "tencent": "captcha_gate.providers.tencent:Tencent",
         "turnstile": "captcha_gate.providers.siteverify_vendors:Turnstile",
         "vaptcha": "captcha_gate.providers.vaptcha:Vaptcha",
         "vaptcha-v4": "captcha_gate.providers.vaptcha_v4:VaptchaV4",
         "yandex": "captcha_gate.providers.siteverify_vendors:Yandex",
+        "yidun": "captcha_gate.providers.yidun:Yidun",
         "yunpian": "captcha_gate.providers.yunpian:Yunpian",
     }
 )

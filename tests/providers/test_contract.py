@@ -8,12 +8,15 @@ import httpx
 import pytest
 
 from captcha_gate import Verdict
+from captcha_gate.providers.aliyun import Aliyun
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed
 from captcha_gate.providers.geetest_v3 import GeetestV3
 from captcha_gate.providers.geetest_v4 import GeetestV4
+from captcha_gate.providers.tencent import Tencent
 from captcha_gate.providers.vaptcha import Vaptcha
 from captcha_gate.providers.vaptcha_v4 import VaptchaV4
+from captcha_gate.providers.yidun import Yidun
 from captcha_gate.providers.yunpian import Yunpian
 from captcha_gate.scalars import BaseUrl, Secret
 from captcha_gate.testing import ProviderContract
@@ -39,6 +42,38 @@ class TestYunpian(ProviderContract):
     passes = httpx.Response(200, json={"code": 0, "cb": None, "msg": "ok", "data": None})
     refuses = httpx.Response(200, json={"code": 400, "cb": None, "msg": "validate_fail", "data": None})
     decisive = ("code",)
+
+
+class TestYidun(ProviderContract):
+    provider = Yidun(type="yidun", captcha_id="an-id", secret_id="a-secret-id", secret_key="a-secret-key")
+    token: ClassVar = {"NECaptchaValidate": "a.validate_v2*of==the~page"}
+    passes = httpx.Response(200, json={"error": 0, "msg": "ok", "result": True, "sdkReduce": False})
+    refuses = httpx.Response(200, json={"error": 0, "msg": "", "result": False})
+    decisive = ("error", "result")
+
+
+class TestTencent(ProviderContract):
+    provider = Tencent(
+        type="tencent",
+        secret_id="an-id",
+        secret_key="a-secret-key",
+        captcha_app_id=190000000,
+        app_secret_key="another-secret-key",
+    )
+    token: ClassVar = {"ticket": "t03wlJ8Z9*a-ticket_of==the~page", "randstr": "@wIj"}
+    passes = httpx.Response(200, json={"Response": {"CaptchaCode": 1, "CaptchaMsg": "OK", "RequestId": "r"}})
+    refuses = httpx.Response(
+        200, json={"Response": {"CaptchaCode": 15, "CaptchaMsg": "decrypt fail", "RequestId": "r"}}
+    )
+    decisive = ("Response",)
+
+
+class TestAliyun(ProviderContract):
+    provider = Aliyun(type="aliyun", access_key_id="an-id", access_key_secret="a-secret-key", scene_id="1ns8ckkp")
+    token: ClassVar = {"captchaVerifyParam": '{"sceneId":"1ns8ckkp","certifyId":"x5uU0wAifK","deviceToken":"U0df=="}'}
+    passes = httpx.Response(200, json={"Code": "Success", "Result": {"VerifyResult": True, "VerifyCode": "T001"}})
+    refuses = httpx.Response(200, json={"Code": "Success", "Result": {"VerifyResult": False, "VerifyCode": "F001"}})
+    decisive = ("Result",)
 
 
 class TestGeetestV3(ProviderContract):
