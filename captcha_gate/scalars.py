@@ -41,6 +41,7 @@ __all__ = [
     "network_of",
     "problem",
     "rate",
+    "whole",
 ]
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -49,7 +50,9 @@ _DURATION: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
 _SIZE: Final = r"([0-9]{1,12})(B|kB|KiB|MB|MiB|GB|GiB)"
 _RATE: Final = r"([1-9][0-9]{0,8})/(s|m|h|d)"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9])?"
-_SCRIPT: Final = r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}"
+_SCRIPT: Final = (
+    r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}(?:\?[A-Za-z0-9_.~%\-=&]{1,300})?"
+)
 _ORIGIN: Final = r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?)(?::[0-9]{1,5})?"
 _CONTACT: Final = r"(?:https?://|mailto:)[^\s\"'<>\\]{1,300}"
 #: Bytes of a key that signs cookies. RFC 2104 §3: a shorter one than the hash weakens it.
@@ -123,7 +126,9 @@ def _score(value: Any) -> float:
     return float(value)
 
 
-def _whole(lowest: int, highest: int) -> Callable[[Any], int]:
+def whole(lowest: int, highest: int) -> Callable[[Any], int]:
+    """What reads a whole number between two, both included."""
+
     def check(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch("[0-9]{1,12}", value):
             value = int(value)
@@ -229,12 +234,12 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 #: 0 is a bot, 1 is a human.
 Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 #: Rounds of a key derivation: enough to matter, few enough that a phone gets through.
-Cost = Annotated[int, BeforeValidator(_whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
-Count = Annotated[int, BeforeValidator(_whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Cost = Annotated[int, BeforeValidator(whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[int, BeforeValidator(whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
 #: A status by which an application refuses what somebody sent.
-Refusal = Annotated[int, BeforeValidator(_whole(400, 499)), WithJsonSchema({"type": "integer"})]
+Refusal = Annotated[int, BeforeValidator(whole(400, 499)), WithJsonSchema({"type": "integer"})]
 #: The number by which a vendor tells the pages of one account apart.
-Scene = Annotated[int, BeforeValidator(_whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
+Scene = Annotated[int, BeforeValidator(whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
 BaseUrl = Annotated[str, BeforeValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 #: Where a page loads a script from: a URL, or a path of the site's own. Nothing in it could end an attribute.
 ScriptUrl = Annotated[str, BeforeValidator(_script_url), _pattern(_SCRIPT)]

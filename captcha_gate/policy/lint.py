@@ -24,8 +24,10 @@ def warnings(policy: Policy) -> Iterator[str]:
     """What is odd about a policy that loads, one sentence each, the place first."""
     yield from _unreachable(policy)
     yield from _overlapping_fields(policy)
+    yield from _misled_tokens(policy)
     yield from _unjudged_scores(policy)
     yield from _odd_settings(policy.providers)
+    yield from _twins(policy.providers)
 
 
 def escapes(policy: Policy) -> Iterator[Problem]:
@@ -95,6 +97,22 @@ def _overlapping_fields(policy: Policy) -> Iterator[str]:
                     )
 
 
+def _misled_tokens(policy: Policy) -> Iterator[str]:
+    """Widgets that write another provider's field, too, where that provider is asked first: of a token not its own."""
+    for rule in policy.rules:
+        readers: dict[str, str] = {}
+        for wanted in rule.wanted:
+            also = policy.providers[wanted.provider].also_fills
+            if also is not None and also.field in readers:
+                first, other = readers[also.field], wanted.provider
+                yield (
+                    f"{_at(rule)}: the widget of provider {other} may also write the field {also.field}, which "
+                    f"provider {first} reads first (name {other} first, or load its script {also.off})"
+                )
+            if len(wanted.names) == 1:
+                readers |= dict.fromkeys(wanted.names.values(), wanted.provider)
+
+
 def _unjudged_scores(policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         for name in rule.providers:
@@ -112,6 +130,15 @@ def _odd_settings(providers: Mapping[str, Provider]) -> Iterator[str]:
             yield f"providers.{name}.{key}: {why}: for tests, never in production"
         for key, oddity in provider.oddities():
             yield f"providers.{name}.{key}: {oddity}"
+
+
+def _twins(providers: Mapping[str, Provider]) -> Iterator[str]:
+    """Accounts that only their secrets tell apart, and a secret may tell nothing: they count as one."""
+    seen: dict[str, str] = {}
+    for name, provider in providers.items():
+        first = seen.setdefault(provider.account_id, name)
+        if provider.site_key is None and provider.secrets != providers[first].secrets:
+            yield f"providers.{name}: cannot be told apart from provider {first} (give each a site_key of its own)"
 
 
 # What one match says of another. All of these may say no where the truth is yes, never the other way round.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from captcha_gate.outcome import Mode
 from captcha_gate.policy.accounts import Account
@@ -98,9 +99,10 @@ class RuleCompiler:
             return (*(path if key in own else ("defaults",)), key)
 
         providers = self._chosen(whole.providers, path, place("providers"))
-        for key, what in _demands(whole):
-            top, *rest = key.split(".")
-            self._check_demand(what, providers, (*place(top), *rest), "" if top in own else f" of rule {model.name}")
+        for demand in _demands(whole):
+            top, *rest = demand.key.split(".")
+            whose = "" if top in own else f" of rule {model.name}"
+            self._check_demand(demand, providers, (*place(top), *rest), whose)
         if whole.on_unavailable.allow:
             self._check_openable(providers, place("on_unavailable"))
         token, score, bind = whole.token, whole.score, whole.bind
@@ -155,13 +157,16 @@ class RuleCompiler:
             self._problems.append(Problem((*rule, "providers"), f"is missing ({choice})"))
         return []
 
-    def _check_demand(self, what: Reports, providers: Sequence[str], path: KeyPath, whose: str) -> None:
+    def _check_demand(self, demand: _Demand, providers: Sequence[str], path: KeyPath, whose: str) -> None:
         """A rule may not demand what a provider on it cannot report: it would refuse everybody, or check nothing."""
         for name in providers:
-            reports = self._accounts[name].reports
-            if reports is not None and what not in reports:
+            account, what = self._accounts[name], demand.what
+            label = account.kind.labels.get(what) if account.kind is not None else None
+            if account.reports is not None and what not in account.reports:
                 message = f"provider {name}{whose} reports no {what.value} (remove the key, or choose other providers)"
                 self._problems.append(Problem(path, message))
+            elif label is not None and demand.label is not None and not re.fullmatch(label.grammar, demand.label):
+                self._problems.append(Problem(path, f"no token of provider {name} can say this: {label.says}"))
 
     def _check_openable(self, providers: Sequence[str], path: KeyPath) -> None:
         """A rule may not open on an outage that nobody can prove: clients would make it up."""
@@ -194,15 +199,22 @@ class RuleCompiler:
                 yield name, provider
 
 
-def _demands(rule: RuleModel) -> Iterator[tuple[str, Reports]]:
-    """What a rule asks of a verdict beyond yes, by its key."""
+class _Demand(NamedTuple):
+    """What a rule asks of a verdict beyond yes."""
+
+    key: str
+    what: Reports
+    label: str | None = None  #: what the page must have said, where it says it
+
+
+def _demands(rule: RuleModel) -> Iterator[_Demand]:
     if rule.score is not None:
-        yield "score", Reports.SCORE
+        yield _Demand("score", Reports.SCORE)
     if rule.bind.action is not None:
-        yield "bind.action", Reports.ACTION
+        yield _Demand("bind.action", Reports.ACTION, rule.bind.action)
     if rule.bind.hostnames is not None:
-        yield "bind.hostnames", Reports.HOSTNAME
+        yield _Demand("bind.hostnames", Reports.HOSTNAME)
     if rule.bind.cdata is not None:
-        yield "bind.cdata", Reports.CDATA
+        yield _Demand("bind.cdata", Reports.CDATA, rule.bind.cdata)
     if rule.max_age is not None:
-        yield "max_age", Reports.TIME
+        yield _Demand("max_age", Reports.TIME)

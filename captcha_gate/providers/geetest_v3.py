@@ -96,6 +96,13 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         ClientField("geetest_validate", max_length=256),
         ClientField("geetest_seccode", max_length=512),
     )
+    csp: ClassVar = (
+        "https://static.geetest.com",
+        "https://dn-staticdown.qbox.me",
+        "https://api.geetest.com",
+        "https://monitor.geetest.com",
+    )
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.captcha_id

@@ -59,6 +59,16 @@ class GeetestV4(RemoteProvider):
         ClientField("pass_token", max_length=1024),
         ClientField("gen_time", grammar="[0-9]{1,20}"),
     )
+    csp: ClassVar = (
+        "https://static.geetest.com",
+        "https://static.geevisit.com",
+        "https://dn-staticdown.qbox.me",
+        "https://gcaptcha4.geetest.com",
+        "https://gcaptcha4.geevisit.com",
+        "https://gcaptcha4.gsensebot.com",
+        "https://monitor.geetest.com",
+    )
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.captcha_id

@@ -75,6 +75,8 @@ class Vaptcha(Provider):
     )
     other_names: ClassVar = (MappingProxyType({"vaptcha_server": "server", "vaptcha_token": "token"}),)
     reports: ClassVar = frozenset({Reports.SCORE})
+    csp: ClassVar = ("https://*.vaptcha.com", "https://*.vaptcha.net")
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.vid

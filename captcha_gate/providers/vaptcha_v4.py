@@ -71,6 +71,8 @@ class VaptchaV4(RemoteProvider):
     )
     reports: ClassVar = frozenset({Reports.TIME})
     needs_shared_store: ClassVar = True
+    csp: ClassVar = ("https://*.vaptcha.com", "https://*.vaptcha.net")
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.vid

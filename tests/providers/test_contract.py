@@ -10,10 +10,14 @@ from typing import Any, ClassVar, Literal
 import altcha
 import httpx
 import pytest
+from support.sentinel import SENTINEL_SECRET
+from support.sentinel import signed as sentinel
 
 from captcha_gate import Verdict
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.aliyun import Aliyun
 from captcha_gate.providers.altcha import Altcha
+from captcha_gate.providers.altcha_sentinel import AltchaSentinel
 from captcha_gate.providers.base import Provider, RemoteProvider, VerifyFlow, judged
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.fake import Fake
@@ -21,8 +25,10 @@ from captcha_gate.providers.geetest_v3 import GeetestV3
 from captcha_gate.providers.geetest_v4 import GeetestV4
 from captcha_gate.providers.registry import _OURS, provider_class
 from captcha_gate.providers.siteverify import SiteverifyProvider
+from captcha_gate.providers.tencent import Tencent
 from captcha_gate.providers.vaptcha import Vaptcha
 from captcha_gate.providers.vaptcha_v4 import VaptchaV4
+from captcha_gate.providers.yidun import Yidun
 from captcha_gate.providers.yunpian import Yunpian
 from captcha_gate.scalars import BaseUrl, Secret
 from captcha_gate.testing import LocalProviderContract, ProviderContract
@@ -48,6 +54,38 @@ class TestYunpian(ProviderContract):
     passes = httpx.Response(200, json={"code": 0, "cb": None, "msg": "ok", "data": None})
     refuses = httpx.Response(200, json={"code": 400, "cb": None, "msg": "validate_fail", "data": None})
     decisive = ("code",)
+
+
+class TestYidun(ProviderContract):
+    provider = Yidun(type="yidun", captcha_id="an-id", secret_id="a-secret-id", secret_key="a-secret-key")
+    token: ClassVar = {"NECaptchaValidate": "a.validate_v2*of==the~page"}
+    passes = httpx.Response(200, json={"error": 0, "msg": "ok", "result": True, "sdkReduce": False})
+    refuses = httpx.Response(200, json={"error": 0, "msg": "", "result": False})
+    decisive = ("error", "result")
+
+
+class TestTencent(ProviderContract):
+    provider = Tencent(
+        type="tencent",
+        secret_id="an-id",
+        secret_key="a-secret-key",
+        captcha_app_id=190000000,
+        app_secret_key="another-secret-key",
+    )
+    token: ClassVar = {"ticket": "t03wlJ8Z9*a-ticket_of==the~page", "randstr": "@wIj"}
+    passes = httpx.Response(200, json={"Response": {"CaptchaCode": 1, "CaptchaMsg": "OK", "RequestId": "r"}})
+    refuses = httpx.Response(
+        200, json={"Response": {"CaptchaCode": 15, "CaptchaMsg": "decrypt fail", "RequestId": "r"}}
+    )
+    decisive = ("Response",)
+
+
+class TestAliyun(ProviderContract):
+    provider = Aliyun(type="aliyun", access_key_id="an-id", access_key_secret="a-secret-key", scene_id="1ns8ckkp")
+    token: ClassVar = {"captchaVerifyParam": '{"sceneId":"1ns8ckkp","certifyId":"x5uU0wAifK","deviceToken":"U0df=="}'}
+    passes = httpx.Response(200, json={"Code": "Success", "Result": {"VerifyResult": True, "VerifyCode": "T001"}})
+    refuses = httpx.Response(200, json={"Code": "Success", "Result": {"VerifyResult": False, "VerifyCode": "F001"}})
+    decisive = ("Result",)
 
 
 class TestGeetestV3(ProviderContract):
@@ -114,6 +152,14 @@ class TestAltcha(LocalProviderContract):
     context: ClassVar = LocalProviderContract.context
     token: ClassVar = solved(provider, context)
     another: ClassVar = solved(provider, replace(context, token_hex=lambda size: "0e" * size))
+
+
+class TestAltchaSentinel(LocalProviderContract):
+    provider = AltchaSentinel(type="altcha-sentinel", secret=SENTINEL_SECRET)
+    token: ClassVar = {"altcha": sentinel({"expire": 1_700_000_060, "id": "v_1", "verified": "true"}, SENTINEL_SECRET)}
+    another: ClassVar = {
+        "altcha": sentinel({"expire": 1_700_000_060, "id": "v_2", "verified": "true"}, SENTINEL_SECRET)
+    }
 
 
 class TestFake(LocalProviderContract):

@@ -62,13 +62,6 @@ def test_a_token_is_remembered_for_longer_than_its_vendor_accepts_it(kind):
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-def test_the_class_says_where_its_rules_come_from_and_whether_it_is_experimental(kind):
-    words = provider_class(kind).__doc__
-    deep = list(ACCOUNTS)[:6]
-    assert ("Experimental" in words) is (kind not in (*deep, "siteverify"))
-
-
-@pytest.mark.parametrize("kind", ACCOUNTS)
 def test_two_site_keys_are_two_accounts(kind):
     assert account(kind).account_id == account(kind).account_id
     assert account(kind).account_id != account(kind, site_key="another").account_id

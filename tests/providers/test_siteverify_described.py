@@ -90,15 +90,31 @@ def test_the_registry_and_the_schema_know_every_type(kind):
     needed = {"type", "base_url"} if kind in ("cap", "mcaptcha", "siteverify") else {"type"}
     own = {"project_id"} if kind == "recaptcha-enterprise" else set()
     keys = {"secret"} if kind == "siteverify" else {"site_key", found.row.credential}
+    keys -= {"api_key"} if kind == "recaptcha-enterprise" else set()
     assert set(schema["required"]) == needed | own | keys
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
 def test_a_script_is_the_vendors_until_the_policy_has_another(kind):
     script = account(kind).script
+    assert (script is None) is (kind == "siteverify")
     assert script is None or script.startswith("https://")
-    assert (script is None) is (kind in ("cap", "mcaptcha", "siteverify"))
     assert account(kind, script="/static/widget.js").script == "/static/widget.js"
+
+
+def test_a_script_that_is_loaded_for_one_site_key_says_so():
+    address = "https://www.google.com/recaptcha/api.js?render=0x4AAAAAAADnPIDROrmt1Wwj"
+    assert account("recaptcha-v3").script == address
+    assert account("recaptcha-v3", site_key='a"b&c').script.endswith("?render=a%22b%26c")
+    assert account("recaptcha-enterprise").script == address.replace("api.js", "enterprise.js")
+    assert account("recaptcha-v2").script == "https://www.google.com/recaptcha/api.js"
+    assert account("hcaptcha").script == "https://js.hcaptcha.com/1/api.js?recaptchacompat=off"
+
+
+@pytest.mark.parametrize("query", ['?a="', "?a=<", "?a= b", "?", "?a='", "#x", "?a=b#c"])
+def test_nothing_in_a_scripts_address_could_end_an_attribute(query):
+    with pytest.raises(PolicyError, match=r"script: expected the address of a script"):
+        policy_of(providers={"it": settings("turnstile", script=f"https://cdn.example.com/w.js{query}")})
 
 
 def test_a_new_vendor_is_a_row():

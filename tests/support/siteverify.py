@@ -52,7 +52,13 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
             "cdata": "bound",
             "time": "at",
         },
-        "codes": {"misconfigured": "who-are-you", "unavailable": "not-now", "expired": "too-late", "replayed": "seen"},
+        "codes": {
+            "misconfigured": "who-are-you",
+            "invalid": "bad-answer",
+            "unavailable": "not-now",
+            "expired": "too-late",
+            "replayed": "seen",
+        },
     },
 }
 TOKEN = "0.zrSnRHO7h0HwSjSCU8oyzbjEtD8p_d62-YJFQ3pDcuhEnjXWGU"
