@@ -30,6 +30,7 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         "geetest-v4": "captcha_gate.providers.geetest_v4:GeetestV4",
         "hcaptcha": "captcha_gate.providers.siteverify_vendors:Hcaptcha",
         "mcaptcha": "captcha_gate.providers.self_hosted:Mcaptcha",
+        "mtcaptcha": "captcha_gate.providers.siteverify_vendors:Mtcaptcha",
         "private-captcha": "captcha_gate.providers.siteverify_vendors:PrivateCaptcha",
         "prosopo": "captcha_gate.providers.siteverify_vendors:Prosopo",
         "recaptcha-enterprise": "captcha_gate.providers.recaptcha:RecaptchaEnterprise",

@@ -52,11 +52,12 @@ class Encoding(StrEnum):
     FORM = "form"
     JSON = "json"
     RAW = "raw"  #: the token and nothing else
+    QUERY = "query"  #: there is none: the URL says it all, the secret too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How a vendor is asked: by POST, for a secret in a URL stands in logs.
+    """How a vendor is asked: by POST, unless it knows no other way than a query.
 
     Attributes:
         path: below `base_url`; `{site_key}` stands for the account's, quoted.
@@ -230,6 +231,8 @@ class SiteverifyProvider(RemoteProvider):
             asked.idempotency_key: _random_key(context) if asked.idempotency_key else None,
         }
         parameters = _given(named)
+        if asked.encoding is Encoding.QUERY:
+            return httpx.Request("GET", url, headers=headers, params=parameters)
         if asked.encoding is Encoding.JSON:
             document = {asked.inside: parameters} if asked.inside else parameters
             return httpx.Request("POST", url, headers=headers, json=document)
@@ -305,6 +308,7 @@ def listed(
     made.labels = vendor.labels
     made.csp = vendor.csp
     made.unsafe_styles = vendor.unsafe_styles
+    made.secret_in_url = vendor.asked.encoding is Encoding.QUERY
     made.only_scores = vendor.only_scores
     made.experimental = vendor.experimental
     return made

@@ -14,7 +14,7 @@ from captcha_gate.providers.siteverify import Asked, Encoding, Vendor, listed
 from captcha_gate.providers.siteverify_reply import GOOGLES, INVALID, OURS, Scale, Told
 from captcha_gate.tokens.fields import ClientField
 
-__all__ = ["Captchafox", "Hcaptcha", "PrivateCaptcha", "Prosopo", "Turnstile", "Yandex"]
+__all__ = ["Captchafox", "Hcaptcha", "Mtcaptcha", "PrivateCaptcha", "Prosopo", "Turnstile", "Yandex"]
 
 Turnstile = listed(
     Vendor(
@@ -22,7 +22,8 @@ Turnstile = listed(
         says="""A Cloudflare Turnstile widget.
 
         `action` and `cdata` are those of the page's widget: a rule demands them with `bind`. A question that may have
-        got lost on the way is asked once more, under an idempotency key of its own, random for each request.
+        got lost on the way is asked once more, under an idempotency key of its own, random for each request. So is
+        one that was answered `internal-error`; told again, that is `unavailable`, and an answer, so that it opens no rule.
 
         Rules from developers.cloudflare.com/turnstile: get-started/server-side-validation (parameters, reply, codes,
         limits, retries), get-started/client-side-rendering (limits), reference/content-security-policy.
@@ -185,6 +186,53 @@ Captchafox = listed(
     )
 )
 
+Mtcaptcha = listed(
+    Vendor(
+        type="mtcaptcha",
+        says="""An MTCaptcha site key.
+
+        MTCaptcha is asked by GET, with the private key in the URL. The gate's own clients log no URL; an `http_client`
+        of yours does, with httpx at level INFO: keep its logger `httpx` above that.
+
+        Rules from docs.mtcaptcha.com: dev-guide-validate-token (request, reply, codes, one to two minutes, once).
+        """,
+        base_url="https://service.mtcaptcha.com",
+        script="https://service.mtcaptcha.com/mtcv1/client/mtcaptcha.min.js",
+        csp=("https://service.mtcaptcha.com", "https://service2.mtcaptcha.com"),
+        unsafe_styles=True,
+        field=ClientField("mtcaptcha-verifiedtoken", max_length=8192),
+        lifetime=120,
+        asked=Asked(
+            path="/mtcv1/api/checktoken",
+            encoding=Encoding.QUERY,
+            response="token",
+            secret="privatekey",  # noqa: S106
+        ),
+        told=Told(
+            errors=("fail_codes",),
+            reasons={
+                "missing-input-privatekey": OURS,
+                "invalid-privatekey": OURS,
+                "expired-sitekey-or-account": Reason.QUOTA,
+                "token-expired": Reason.EXPIRED,
+                "token-duplicate-cal": Reason.REPLAYED,
+                "bad-request": INVALID,
+                "missing-input-token": INVALID,
+                "invalid-token": INVALID,
+                "invalid-token-faildecrypt": INVALID,
+                # A token of another site's is any client's to send.
+                "privatekey-mismatch-token": INVALID,
+            },
+            action="tokeninfo.action",
+            hostname="tokeninfo.hostname",
+            time="tokeninfo.timestampISO",
+            detail=("tokeninfo.code", "tokeninfo.isDevHost", "tokeninfo.riskType", "tokeninfo.riskInfo"),
+        ),
+        credential="private_key",
+        experimental=True,
+    )
+)
+
 _PRIVATE_TOLD: Final = Told(
     passes={"success": True, "code": 0},
     errors=("code",),
@@ -199,7 +247,8 @@ PrivateCaptcha = listed(
         says="""A Private Captcha property.
 
         A pass is `success` and code 0: Private Captcha says `success`, too, of what was verified before (8), while it
-        is under maintenance (9), and of its key for tests (10), which passes with that key alone.
+        is under maintenance (9: `unavailable`, and an answer, so that it opens no rule), and of its key for tests (10),
+        which passes with that key alone.
         `base_url: https://api.eu.privatecaptcha.com` keeps it in Europe.
 
         Rules from docs.privatecaptcha.com: reference/verify-api (request, reply, codes), reference/testing.

@@ -57,7 +57,8 @@ class Tencent(RemoteProvider):
     The page's script writes no field by itself: its callback hands `ticket` and `randstr` over, and the page submits
     both. A ticket that it makes up where it cannot load (`trerror_…`) is anybody's, and refused without a call. The
     score is `Score`, or where there is none `EvilLevel`, both of which count risk from 0 to 100; a level of 100 is
-    refused. Where an application's numbers do not fit each other, Tencent says what it says of a ticket of another
+    refused. Tencent advises to accept where it cannot tell: a policy decides that, and an `InternalError` is an answer.
+    Where an application's numbers do not fit each other, Tencent says what it says of a ticket of another
     application (16, 100): `captcha-gate verify` prints the code.
 
     Attributes:

@@ -23,6 +23,7 @@ REPLIES = {
     "prosopo": ("passed-verified", "failed-not-verified", ("verified",)),
     "yandex": ("passed-ok", "failed-bot", ("status",)),
     "captchafox": ("passed-ok", "failed-invalid-input-response", ("success",)),
+    "mtcaptcha": ("passed-solved", "failed-invalid-token", ("success",)),
     "private-captcha": ("passed-ok", "failed-invalid", ("success", "code")),
     "siteverify": ("passed-all-it-describes", "failed-unknown", ("ok",)),
 }

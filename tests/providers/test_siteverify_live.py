@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from support.live import LiveWorld
-from support.siteverify import ACCOUNTS, REPLIES, TOKEN, account, context, field_of, golden, settings, token_of
+from support.siteverify import ACCOUNTS, REPLIES, SECRET, TOKEN, account, context, field_of, golden, settings, token_of
 from support.world import policy_of
 
 from captcha_gate.testing.vendors.loopback import Answer, Connection, LoopbackServer, Received, replies
@@ -39,7 +40,7 @@ def test_what_arrives_is_what_the_row_says(kind, vendor):
         assert world.post(data={field_of(vendor): TOKEN}).status_code == 200
         [received] = server.received
         request = next(account(vendor, base_url=server.url).verify(token_of(vendor), context()))
-        assert (received.method, received.target) == ("POST", request.url.raw_path.decode())
+        assert (received.method, received.target) == (request.method, request.url.raw_path.decode())
         for name, value in request.headers.items():
             if name != "content-length":
                 assert received.headers[name] == value
@@ -47,6 +48,21 @@ def test_what_arrives_is_what_the_row_says(kind, vendor):
             assert received.form.keys() == {"response", "secret", "idempotency_key"}
         else:
             assert received.body == request.content
+
+
+def test_a_secret_that_stands_in_a_url_stands_in_no_log_of_the_gates(kind, caplog):
+    caplog.set_level(logging.DEBUG)
+    for status, content in ((200, yes("mtcaptcha")), (403, b"no"), (500, b"down"), (302, b"")):
+        with gate(kind, "mtcaptcha", replies(status, content, JSON)) as (world, server):
+            world.post(data={field_of("mtcaptcha"): TOKEN})
+            assert SECRET in server.received[0].target
+            assert SECRET not in repr(world.decisions[-1].as_dict())
+    server.close()
+    world = LiveWorld(kind, policy_of(providers={"it": settings("mtcaptcha", base_url=server.url)}))
+    world.post(data={field_of("mtcaptcha"): TOKEN})
+    world.close()
+    assert SECRET not in caplog.text
+    assert "privatekey" not in caplog.text
 
 
 class Breaks:

@@ -31,6 +31,7 @@ YES = {
     "prosopo": ("passed-verified", ["verified"]),
     "yandex": ("passed-ok", ["status"]),
     "captchafox": ("passed-ok", ["success"]),
+    "mtcaptcha": ("passed-solved", ["success"]),
     "private-captcha": ("passed-ok", ["code"]),
     "siteverify": ("passed-all-it-describes", ["ok", "passed"]),
 }

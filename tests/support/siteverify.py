@@ -35,6 +35,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
     "prosopo": _KEYS,
     "yandex": _KEYS,
     "captchafox": _KEYS,
+    "mtcaptcha": {"site_key": SITE_KEY, "private_key": SECRET},
     "private-captcha": _API_KEYS,
     "siteverify": {
         "base_url": "https://captcha.example.com/api",
