@@ -136,7 +136,13 @@ class Gate:
 
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""
-        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
+        return Context(
+            now=self._clock(),
+            token_hex=self._token_hex,
+            client_ip=view.client_ip,
+            client_network=view.client_network,
+            cookie=view.cookie,
+        )
 
     def _may_open(self, rule: Rule, provider: Provider, verdict: Verdict, context: Context) -> Flow[bool]:
         """Whether an outage lets a request through: by the rule's word, on proof, and not too often."""
