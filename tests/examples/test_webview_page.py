@@ -47,7 +47,7 @@ def test_what_a_pass_tells_is_let_in_by_the_gate(app: App) -> None:
     assert signal["signal"] == "pass"
     assert set(signal["data"]) == {"server", "token"}
     answer = httpx.post(app.person.site.url + "login", json={"user": "ada", **signal["data"]})
-    assert answer.json() == {"hello": "ada", "verified": True}
+    assert answer.json() == {"hello": "ada", "verified": True, "score": 1.0, "logins": 0}
 
 
 def test_the_mode_is_told_by_both_of_its_names(app: App) -> None:
@@ -72,7 +72,7 @@ def test_a_script_that_hangs_is_an_error_after_five_seconds(app: App) -> None:
     page = app.person.page
     page.route(app.person.site.system.script, lambda route: None)
     page.clock.install()
-    page.goto(app.person.site.url + query(app), wait_until="commit")
+    page.goto(app.person.site.page + query(app), wait_until="commit")
     page.get_by_text("Loading the CAPTCHA").wait_for()
     page.clock.run_for(4000)  # the clock goes on by itself, too
     assert app.signals == []
