@@ -178,7 +178,13 @@ class Gate:
 
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""
-        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
+        return Context(
+            now=self._clock(),
+            token_hex=self._token_hex,
+            client_ip=view.client_ip,
+            client_network=view.client_network,
+            cookie=view.cookie,
+        )
 
     def _new_id(self) -> str:
         return self._token_hex(16)

@@ -51,6 +51,8 @@ _LIFE: Final = 600.0
 _CLAIM_TTL: Final = 900.0
 #: Calls to register in so many seconds, of all who share the store: anybody can ask for challenges.
 MAX_REGISTERED: Final = 1000
+#: And of one client, so that no single one can use up everybody's.
+MAX_OF_ONE: Final = 100
 _REGISTER_WINDOW: Final = 10.0
 #: Seconds for which GeeTest's word on its own state is kept: its own packages ask as often.
 _BYPASS_KEPT: Final = 10.0
@@ -184,7 +186,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             FetchError: too many are asked for, or it was we who could not ask.
             BadReply: GeeTest refuses *us*, for a wrong id or too many calls.
         """
-        if (yield from Increment(f"register:{self.account_id}", _REGISTER_WINDOW)) > MAX_REGISTERED:
+        if not (yield from self._may_register(context)):
             raise FetchError(Reason.OVERLOADED, "too many challenges are asked for", proves_outage=False)
         user = self._user(context)
         try:
@@ -200,6 +202,13 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         if user is not None and isinstance(self.user, RandomUser):
             yield from Put(self._user_key(challenge), user, _LIFE)
         return challenge
+
+    def _may_register(self, context: Context) -> Flow[bool]:
+        """Whether the caps allow one more. What the own cap of a client refuses does not count for all together."""
+        key, client = f"register:{self.account_id}", context.client_network
+        if client is not None and (yield from Increment(f"{key}:{client}", _REGISTER_WINDOW)) > MAX_OF_ONE:
+            return False
+        return (yield from Increment(key, _REGISTER_WINDOW)) <= MAX_REGISTERED
 
     def _register_request(self, user: str | None, context: Context) -> httpx.Request:
         parameters = {"gt": self.captcha_id, "json_format": "1", "digestmod": self.digestmod}

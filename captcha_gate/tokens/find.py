@@ -95,7 +95,8 @@ def _refuse_repeated(want: Wanted, found: Values) -> None:
 
 def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
     if source is Source.HEADER:
-        # WSGI servers join a header that was sent twice with commas; no provider's field holds one.
+        # WSGI servers and proxies join a header that was sent twice with a comma, so one in a value cannot be told from
+        # that: a token that holds one, as VAPTCHA's may, comes in the body.
         names = want.headers.values()
         return {name: [item for value in view.headers.get_all(name) for item in _split(value)] for name in names}
     return _values_of(want.all_names(source), view.query if source is Source.QUERY else view.cookies)

@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "YUNPIAN_SECRET_KEY": "e3da918313c14ea8b25db31f01263f80",
     "VAPTCHA_VID": "7e57ca5e7e57ca5e7e57ca5e",
     "VAPTCHA_KEY": "7e57ce117e57ce117e57ce117e57ce11",
+    "VAPTCHA_V4_VID": "id_captcha_gate_test",
+    "VAPTCHA_V4_KEY": "key_captcha_gate_test",
 }
 #: For each example: how its page sends a login, and what stands in its page.
 LOGINS = {
@@ -47,6 +49,10 @@ LOGINS = {
     "fastapi_vaptcha": (
         {"data": {"user": "ada"}},
         ["v-cn.vaptcha.com/v3.js", ENVIRONMENT["VAPTCHA_VID"], 'data-scene="0"'],
+    ),
+    "fastapi_vaptcha_v4": (
+        {"json": {"user": "ada"}},
+        ["c4.vaptcha.com/src/v4.js", ENVIRONMENT["VAPTCHA_V4_VID"]],
     ),
 }
 
@@ -80,7 +86,7 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     if name == "tornado_yunpian":
         with InTornado(app) as send:
             yield Client(name, send)
-    elif name == "fastapi_vaptcha":
+    elif name.startswith("fastapi"):
         yield Client(name, lambda *args, **rest: asyncio.run(in_asgi(app, *args, **rest)))
     else:
         with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://localhost") as http:
