@@ -23,7 +23,7 @@ Turnstile = listed(
 
         `action` and `cdata` are those of the page's widget: a rule demands them with `bind`. A question that may have
         got lost on the way is asked once more, under an idempotency key of its own, random for each request. So is
-        one that was answered `internal-error`; told again, that is `unavailable`, and an answer, so that it opens no rule.
+        one that was answered `internal-error`; told again, that is `unavailable`, and an answer, so it opens no rule.
 
         Rules from developers.cloudflare.com/turnstile: get-started/server-side-validation (parameters, reply, codes,
         limits, retries), get-started/client-side-rendering (limits), reference/content-security-policy.
