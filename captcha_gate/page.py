@@ -160,12 +160,16 @@ def _address(view: RequestView) -> str:
 def _sources(providers: Iterable[Provider], nonce: str) -> str:
     """What a challenge page may load: our own script, and what its providers' widgets need."""
     providers = list(providers)
-    hosts = " ".join(dict.fromkeys(source for provider in providers for source in provider.csp_sources))
+    sources = list(dict.fromkeys(source for provider in providers for source in provider.csp_sources))
+    # `'wasm-unsafe-eval'` and `blob:` are for what runs.
+    hosts = " ".join(source for source in sources if "//" in source)
+    runs = " ".join(sources)
+    workers = " ".join(["'self'", *(source for source in sources if source == "blob:")])
     styles = "'unsafe-inline'" if any(provider.unsafe_styles for provider in providers) else f"'nonce-{nonce}'"
     return "; ".join(
         [
-            f"{_NOWHERE}; form-action 'self'; worker-src 'self'",
-            f"script-src 'nonce-{nonce}' {hosts}".strip(),
+            f"{_NOWHERE}; form-action 'self'; worker-src {workers}",
+            f"script-src 'nonce-{nonce}' {runs}".strip(),
             f"style-src {styles} {hosts}".strip(),
             f"connect-src 'self' {hosts}".strip(),
             f"img-src 'self' data: {hosts}".strip(),

@@ -481,3 +481,42 @@ def test_where_no_widget_loads_the_page_has_something_to_send_that_opens_only_on
     fresh = world.request("GET", "/captcha-gate/config?rule=login").json()["unloaded"]["token"]
     assert fresh != told["token"]
     assert site(ASKS).request("GET", "/captcha-gate/config?rule=login").json()["unloaded"] is None
+
+
+# What widgets must be told
+
+
+@pytest.mark.parametrize(
+    ("account", "options"),
+    [
+        (
+            {"type": "cap", "base_url": "https://cap.example.com/", "site_key": "a/b", "secret": "s"},
+            {"endpoint": "https://cap.example.com/a%2Fb/"},
+        ),
+        (
+            {"type": "friendly-v2", "base_url": "https://eu.frcapi.com", "site_key": "a", "api_key": "s"},
+            {"api_endpoint": "https://eu.frcapi.com"},
+        ),
+        ({"type": "vaptcha", "vid": "5b4d9c33a485e50410192331", "key": "s", "scene": 3}, {"scene": 3}),
+    ],
+)
+def test_a_widget_is_told_what_its_account_needs(site, account, options):
+    world = site({**LOGIN, "providers": "it"}, providers={"it": account})
+    assert world.request("GET", "/captcha-gate/config?rule=login").json()["providers"][0]["options"] == options
+
+
+def test_a_page_with_a_vendors_widget_names_the_vendors_places_and_lets_only_scripts_compile(site):
+    cap = {"type": "cap", "base_url": "https://cap.example.com", "site_key": "a", "secret": "s"}
+    response = site({**ASKS, "providers": "it"}, providers={"it": cap}).request("GET", "/login", headers=BROWSER)
+    directives = dict(
+        item.strip().partition(" ")[::2] for item in response.headers["content-security-policy"].split(";")
+    )
+    assert "https://cap.example.com" in directives["connect-src"]
+    assert "'wasm-unsafe-eval'" in directives["script-src"]
+    assert "blob:" in directives["worker-src"]
+    assert not any(
+        word in value
+        for name, value in directives.items()
+        for word in ("wasm", "blob:")
+        if name not in ("script-src", "worker-src")
+    )

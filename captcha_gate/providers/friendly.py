@@ -72,6 +72,7 @@ FriendlyV2 = listed(
         base_url="https://global.frcapi.com",
         script="https://cdn.jsdelivr.net/npm/@friendlycaptcha/sdk@1.0.2/site.min.js",
         csp=("https://cdn.jsdelivr.net/npm/", "https://*.frcapi.com"),
+        page_options={"api_endpoint": "{base_url}"},
         field=ClientField("frc-captcha-response", grammar=_SOLUTION, max_length=_MAX_LENGTH),
         lifetime=_LIFETIME,
         asked=Asked(path="/api/v2/captcha/siteverify", encoding=Encoding.JSON, header="X-API-Key", site_key="sitekey"),

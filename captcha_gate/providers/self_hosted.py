@@ -22,6 +22,7 @@ Cap = listed(
         script="https://cdn.jsdelivr.net/npm/cap-widget",
         csp=("https://cdn.jsdelivr.net/npm/", "'wasm-unsafe-eval'", "blob:"),
         unsafe_styles=True,
+        page_options={"endpoint": "{base_url}/{site_key}/"},
         field=ClientField("cap-token", max_length=1024),
         lifetime=7200,
         asked=Asked(path="/{site_key}/siteverify", encoding=Encoding.JSON),

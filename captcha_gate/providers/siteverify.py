@@ -91,6 +91,10 @@ def _no_labels() -> Mapping[Reports, Label]:
     return MappingProxyType({})
 
 
+def _no_options() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One row: a vendor of the family.
@@ -107,6 +111,8 @@ class Vendor:
         script: its front-end script; `{site_key}` stands for the account's, quoted.
         csp: what its widget needs of a Content-Security-Policy, besides the script's own place.
         unsafe_styles: its widget needs inline styles, too.
+        page_options: what its widget must be told besides the site key. `{base_url}` and `{site_key}` stand for the
+            account's.
         credential: the policy's key for the secret: the vendor's own name for it.
         probe: a token that no page made, but in the vendor's own form. `{hex}` stands for random digits.
         labels: what the vendor allows in what a page tells it.
@@ -126,6 +132,7 @@ class Vendor:
     script: str | None = None
     csp: tuple[str, ...] = ()
     unsafe_styles: bool = False
+    page_options: Mapping[str, str] = dataclasses.field(default_factory=_no_options)
     credential: str = "secret"
     probe: str = "{hex}"
     labels: Mapping[Reports, Label] = dataclasses.field(default_factory=_no_labels)
@@ -177,6 +184,11 @@ class SiteverifyProvider(RemoteProvider):
         keys = {"site_key": self.key_of_page, self.vendor.credential: self._known_by}
         why = "is published for tests, and everybody can make tokens that pass"
         return {name: why for name, value in keys.items() if value in PUBLISHED}
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        account = {"base_url": self.base_url, "site_key": quote(self.key_of_page or "", safe="")}
+        return {name: told.format(**account) for name, told in self.vendor.page_options.items()}
 
     @property
     def csp_sources(self) -> tuple[str, ...]:

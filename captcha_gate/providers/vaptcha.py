@@ -78,6 +78,10 @@ class Vaptcha(Provider):
     csp: ClassVar = ("https://*.vaptcha.com", "https://*.vaptcha.net")
     unsafe_styles: ClassVar = True
 
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"scene": self.scene}
+
     def account(self) -> str:
         return self.vid
 
