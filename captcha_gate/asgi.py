@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +13,6 @@ from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.egress.fetch import AsyncFetcher
 from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
 from captcha_gate.page import LONGEST_FORM
@@ -67,6 +66,8 @@ class CaptchaGate:
     ) -> None:
         if takes(app) == "wsgi":
             raise TypeError("this is a WSGI application: use `from captcha_gate.wsgi import CaptchaGate`")
+        from captcha_gate.egress.fetch import AsyncFetcher  # noqa: PLC0415 - httpx and its parts: half of a start
+
         self.app = app
         self._own_mount = own_mount_point(app)
         self._mounted = mount(policy, store, on_decision, asynchronous=True)
@@ -204,18 +205,28 @@ class CaptchaGate:
 
 
 class _Headers:
-    __slots__ = ("_headers",)
+    """Read once: whoever asks for one header asks for a dozen."""
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self._headers = headers
+    __slots__ = ("_exact", "_like")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self._exact: dict[str, list[str]] = {}
+        for name, value in headers:
+            self._exact.setdefault(name.lower().decode("latin-1"), []).append(value.decode("latin-1"))
+        self._like = self._exact if not any("_" in name for name in self._exact) else _merged(self._exact)
 
     def get_all(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
+        return self._exact.get(name, [])
 
     def get_like(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1") for key, value in self._headers if key.lower().replace(b"_", b"-") == wanted]
+        return self._like.get(name, [])
+
+
+def _merged(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    merged: dict[str, list[str]] = {}
+    for name, values in headers.items():
+        merged.setdefault(name.replace("_", "-"), []).extend(values)
+    return merged
 
 
 def _decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

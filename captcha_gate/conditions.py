@@ -85,9 +85,14 @@ class PathRegex:
     client_chosen: ClassVar = False
 
     def holds(self, view: RequestView, reading: Reading) -> bool:
+        return self.takes(reading.path)
+
+    def takes(self, path: str) -> bool:
+        """Whether a path, however many slashes it ends with, is any expression's."""
         # A trailing slash is ignored, and readings have none: an expression that asks for one must still match.
-        path, slashed = reading.path, reading.path.rstrip("/") + "/"
-        return any(one.fullmatch(path) or one.fullmatch(slashed) for one in self.expressions)
+        slashed = path.rstrip("/") + "/"
+        bare = slashed[:-1] or "/"
+        return any(one.fullmatch(bare) or one.fullmatch(slashed) for one in self.expressions)
 
     def __str__(self) -> str:
         return " or ".join(expression.pattern for expression in self.expressions)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from captcha_gate.decision import Verdict
 
@@ -26,34 +26,46 @@ def without_token(verdict: Verdict, private: Iterable[str]) -> Verdict:
         verdict: the provider's.
         private: the token's fields, and the secrets of the account.
     """
-    values = frozenset(value.casefold() for value in private)
+    known = _Private.of(private)
     return replace(
         verdict,
-        provider_reason=_line(verdict.provider_reason, values),
-        detail=MappingProxyType(_cleaned(verdict.detail, values)),
+        provider_reason=_line(verdict.provider_reason, known),
+        detail=MappingProxyType(_cleaned(verdict.detail, known)),
     )
 
 
 def without_echo(said: str, private: Iterable[str]) -> str:
     """A vendor's words, cut to a line; nothing where they repeat something private."""
-    return _line(said, frozenset(value.casefold() for value in private))
+    return _line(said, _Private.of(private))
 
 
-def _line(said: str, values: Collection[str]) -> str:
-    return "" if _echoes(said, values) else said[:_KEPT]
+class _Private(NamedTuple):
+    """Private values in the two forms by which an echo is recognised."""
+
+    whole: frozenset[str]
+    beginnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> _Private:
+        whole = frozenset([value.casefold() for value in values])
+        return cls(whole, tuple([value[:_BEGINNING] for value in whole if len(value) >= _TELLING]))
 
 
-def _cleaned(told: Any, values: Collection[str]) -> Any:
+def _line(said: str, known: _Private) -> str:
+    return "" if _echoes(said, known) else said[:_KEPT]
+
+
+def _cleaned(told: Any, known: _Private) -> Any:
     if isinstance(told, Mapping):
-        kept = {key: item for key, item in told.items() if not (_echoes(key, values) or _echoes(item, values))}
-        return {key: _cleaned(item, values) for key, item in kept.items()}
+        kept = {key: item for key, item in told.items() if not (_echoes(key, known) or _echoes(item, known))}
+        return {key: _cleaned(item, known) for key, item in kept.items()}
     if isinstance(told, (list, tuple)):
-        return [_cleaned(item, values) for item in told if not _echoes(item, values)]
+        return [_cleaned(item, known) for item in told if not _echoes(item, known)]
     return told
 
 
-def _echoes(told: Any, values: Collection[str]) -> bool:
+def _echoes(told: Any, known: _Private) -> bool:
     if isinstance(told, bool) or not isinstance(told, (str, int, float)):
         return False
     text = str(told).casefold()
-    return text in values or any(len(value) >= _TELLING and value[:_BEGINNING] in text for value in values)
+    return text in known.whole or any(beginning in text for beginning in known.beginnings)

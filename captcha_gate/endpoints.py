@@ -69,6 +69,9 @@ class Endpoints:
         gate: decides what a token is worth.
         refusals: what is said where it is worth nothing.
         report: is told what was decided.
+
+    Attributes:
+        paths: where they stand, below the mount point.
     """
 
     def __init__(self, gate: Gate, refusals: Refusals, report: Reporter) -> None:
@@ -88,10 +91,7 @@ class Endpoints:
                 self._all[challenge_path(policy.prefix, name)] = challenge
                 if provider.challenge_path is not None:
                     self._all[provider.challenge_path] = challenge
-
-    def has(self, path: str) -> bool:
-        """Whether one of them stands at this path."""
-        return path in self._all
+        self.paths = frozenset(self._all)
 
     def find(self, view: RequestView) -> Endpoint | None:
         """The one that a request asks for; `None` for every other request."""

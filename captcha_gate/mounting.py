@@ -22,6 +22,8 @@ __all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 
 #: Methods that are what they look like. A request with any other is looked at closely.
 _PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: A byte is sought in bytes in a fifth of the time that bytes are.
+_PERCENT: Final = ord("%")
 #: Paths that are remembered, and characters of one: at most 300 kB, whatever clients ask for.
 _REMEMBERED: Final = 1024
 _SHORT_PATH: Final = 256
@@ -50,11 +52,11 @@ class Mounted:
         A look at the path is enough, and all that most requests of most sites cost. Paths that were ignored before are
         remembered, for most requests go to few of them.
         """
-        if method not in _PLAIN_METHODS or b"%" in raw_path:
+        if method not in _PLAIN_METHODS or _PERCENT in raw_path:
             return False
         if path in self.ignored:
             return True
-        if not self.policy.ignores(path) or self.endpoints.has(path):
+        if not self.policy.ignores(path) or path in self.endpoints.paths:
             return False
         if len(path) <= _SHORT_PATH:
             if len(self.ignored) >= _REMEMBERED:
@@ -81,7 +83,7 @@ def mount(
     for warning in policy.warnings:
         LOGGER.warning("%s", warning)
     _check_store(policy, opened)
-    _ = policy.index  # made now, not by the first request
+    _ = policy.index, policy.unindexed  # made now, not by the first request
     gate = Gate(policy, shared_store=opened.shared)
     own = None if opened is store else opened
     refusals, report = Refusals(policy, partial(secrets.token_urlsafe, 16)), Reporter(on_decision)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 __all__ = ["MANY", "ONE", "PathIndex", "PathPattern"]
 
@@ -122,6 +122,10 @@ def _covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
     return (wide[0] == ONE or wide[0] == narrow[0]) and _covers(wide[1:], narrow[1:])
 
 
+#: The literal segments that patterns begin with, nested; empty where anything may follow.
+_Beginnings: TypeAlias = "dict[str, _Beginnings]"
+
+
 class _Node:
     __slots__ = ("deep", "ends", "literal", "one")
 
@@ -155,13 +159,19 @@ class PathIndex:
 
     def __init__(self, patterns: Iterable[tuple[int, PathPattern]], always: Iterable[int] = ()) -> None:
         self._root = _Node()
+        self._beginnings: _Beginnings = {}
         self._always = tuple(always)
         for number, pattern in patterns:
             self._insert(number, pattern.segments)
+            _begin(self._beginnings, pattern.segments)
 
     def candidates(self, path: str) -> list[int]:
         """The numbers of all patterns that a path, without trailing slashes, may fit; sorted, each once."""
-        found = list(self._always)
+        found = [*self._always, *self._fitting(path)]
+        return sorted(set(found)) if len(found) > 1 else found
+
+    def _fitting(self, path: str) -> list[int]:
+        found: list[int] = []
         nodes = [self._root]
         for segment in path[1:].split("/") if path != "/" else ():
             following = []
@@ -177,21 +187,16 @@ class PathIndex:
         for node in nodes:
             found += node.deep
             found += node.ends
-        return sorted(set(found)) if len(found) > 1 else found
+        return found
 
     def concerns(self, path: str) -> bool:
-        """Whether there are candidates for a path, trailing slash or not: all that most requests need to know."""
-        if self._always:
-            return True
-        node: _Node | None = self._root
-        for segment in path[1:].split("/"):
-            if node is None:
-                return False
-            if node.deep or node.one is not None:
-                return bool(self.candidates(path.rstrip("/") or "/"))
-            if segment:
-                node = node.literal.get(segment)
-        return node is not None and bool(node.ends or node.deep or node.one)
+        """Whether some pattern may fit a path, trailing slash or not: all that most requests need to know."""
+        node: _Beginnings | None = self._beginnings
+        for segment in path.split("/"):
+            if not node:
+                break
+            node = node.get(segment)
+        return node is not None and bool(self._fitting(path.rstrip("/") or "/"))
 
     def overlapping(self, pattern: PathPattern) -> set[int]:
         """The numbers of all patterns that may share a path with this one, and of those without a pattern."""
@@ -221,3 +226,14 @@ class PathIndex:
             else:
                 node = node.literal.setdefault(segment, _Node())
         node.ends.append(number)
+
+
+def _begin(beginnings: _Beginnings, segments: tuple[str, ...]) -> None:
+    """Add a pattern's literal segments up to its first wildcard, or to an empty one: a trailing slash, or none."""
+    for segment in ("", *segments, ""):
+        if segment in (ONE, MANY):
+            beginnings.clear()
+            return
+        if beginnings.get(segment) == {}:
+            return
+        beginnings = beginnings.setdefault(segment, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qsl, unquote_plus
@@ -151,7 +151,8 @@ class RequestView:
     def _overrides(self) -> list[str]:
         """The methods that a framework might run instead of the one that was sent."""
         asked = [item for name in _OVERRIDES for value in self.headers.get_like(name) for item in value.split(",")]
-        asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
+        if self.query_string:
+            asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
         # First in upper case, as frameworks take them: a long s in `post` makes it no token until then.
         methods = {method for method in (one.strip(" \t").upper() for one in asked) if _METHOD.fullmatch(method)}
         if self.kind == "websocket":
@@ -243,12 +244,16 @@ class RequestView:
 def address_of(text: str) -> Address | None:
     """The address that a text is, a v4-mapped one as IPv4; `None` for every other text."""
     try:
-        address = ip_address(text)
+        address = _parsed(text)
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+#: Most requests come from few addresses, proxies above all. What is no address is not remembered.
+_parsed: Final = lru_cache(maxsize=1024)(ip_address)
 
 
 def _without_port(hop: str) -> str:

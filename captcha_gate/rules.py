@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from captcha_gate.conditions import Matcher, Methods, Path
+from captcha_gate.conditions import Matcher, Methods, Path, PathRegex
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Mode, Reason
 from captcha_gate.paths import is_ordinary
@@ -260,7 +260,10 @@ class Policy:
 
         Said of ordinary paths only; the others take the long way. This is all that most requests cost.
         """
-        return self.default is None and is_ordinary(path) and not self.index.concerns(path)
+        others = self.unindexed
+        if others is None or not is_ordinary(path) or self.index.concerns(path):
+            return False
+        return not others or not any(other.takes(path) for other in others)
 
     def forgetful(self, *, shared_store: bool) -> str | None:
         """What several processes would get wrong; `None` where nothing is.
@@ -294,6 +297,13 @@ class Policy:
         """Which rules a path can concern. Made when it is first used; adapters use it when they are made."""
         patterns = [(number, pattern) for number, rule in enumerate(self.rules) for pattern in rule.patterns]
         return PathIndex(patterns, [number for number, rule in enumerate(self.rules) if not rule.patterns])
+
+    @cached_property
+    def unindexed(self) -> tuple[PathRegex, ...] | None:
+        """What is tried on paths that no pattern fits; `None` where a rule, or the default, may concern any path."""
+        others = [rule.matcher.condition("path_regex") for rule in self.rules if not rule.patterns]
+        found = tuple(condition for condition in others if isinstance(condition, PathRegex))
+        return found if self.default is None and len(found) == len(others) else None
 
 
 def _strength(rule: Rule | None) -> Strength:

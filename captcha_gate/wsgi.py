@@ -14,7 +14,6 @@ from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.egress.fetch import SyncFetcher
 from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
 from captcha_gate.page import LONGEST_FORM
@@ -64,6 +63,8 @@ class CaptchaGate:
     ) -> None:
         if takes(app) == "asgi":
             raise TypeError("this is an ASGI application: use `from captcha_gate.asgi import CaptchaGate`")
+        from captcha_gate.egress.fetch import SyncFetcher  # noqa: PLC0415 - httpx and its parts: half of a start
+
         self.app = app
         self._mounted = mount(policy, store, on_decision, asynchronous=False)
         self._fetcher = SyncFetcher(http_client)

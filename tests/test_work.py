@@ -144,6 +144,17 @@ def test_a_request_that_nothing_concerns_is_not_looked_at(monkeypatch, world, ki
     assert len(made) == 1
 
 
+def test_a_regular_expression_is_tried_and_other_requests_are_still_not_looked_at(monkeypatch, world, kind):
+    made = []
+    module = sys.modules[f"captcha_gate.{kind}"]
+    real = module.RequestView
+    monkeypatch.setattr(module, "RequestView", lambda **given: made.append(given["path"]) or real(**given))
+    here = world(policy_of(LOGIN, {"name": "odd", "match": {"path_regex": ["/[a-z]+-login", "/[a-z]+-out/"]}}))
+    for path in ("/", "/static/app.js", "/9-login", "/x-login/y", "/x-login/", "/x-out", "/login"):
+        here.post(path)
+    assert made == ["/x-login/", "/x-out", "/login"]
+
+
 @pytest.mark.parametrize(("headers", "outcome"), [(IN_HEADERS, "passed"), ({}, "missing")])
 def test_a_rule_that_reads_headers_never_touches_the_body(world, kind, headers, outcome):
     here = world(policy_of({**LOGIN, "token": {"from": ["header"]}}))

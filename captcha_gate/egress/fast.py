@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Final
 
@@ -24,7 +23,7 @@ from captcha_gate.effects import Fetch
 from captcha_gate.egress.deadline import time_left
 from captcha_gate.egress.resolver import Resolver
 from captcha_gate.egress.slots import AsyncSlots
-from captcha_gate.egress.wire import ReplyBody, aread_reply, headers_of
+from captcha_gate.egress.wire import ReplyBody, headers_of
 
 __all__ = ["FastPool"]
 
@@ -53,7 +52,6 @@ class FastPool:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
 
     async def send(self, fetch: Fetch) -> httpx.Response:
@@ -68,9 +66,11 @@ class FastPool:
                     data=request.content or None,
                     headers=CIMultiDict((name.decode("ascii"), value.decode("latin-1")) for name, value in headers),
                     allow_redirects=False,
+                    # It adds nothing else that `headers_of` does not have; to be told so costs a tenth of the call.
+                    skip_auto_headers=None if "content-type" in request.headers else ("Content-Type",),
                     timeout=aiohttp.ClientTimeout(total=time_left(httpcore.ConnectTimeout)),
                 ) as response:
-                    return await aread_reply(ReplyBody(response.status, list(response.raw_headers)), _chunks(response))
+                    return await _read(response)
             except _FAILURES as error:
                 raise _as_httpcore(error) from error
 
@@ -96,12 +96,16 @@ def _url(text: str) -> URL:
     return URL(text, encoded=True)
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _read(response: aiohttp.ClientResponse) -> httpx.Response:
+    """As `wire.aread_reply`, with the failures of aiohttp."""
+    body = ReplyBody(response.status, response.raw_headers)
     try:
-        async for chunk in response.content.iter_any():
-            yield chunk
+        while chunk := await response.content.readany():
+            if not body.feed(chunk):
+                break
     except _FAILURES as error:
-        raise _as_httpcore(error) from error
+        return body.response(_as_httpcore(error))
+    return body.response()
 
 
 class _Addresses(AbstractResolver):

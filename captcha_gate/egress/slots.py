@@ -25,6 +25,7 @@ S = TypeVar("S")
 
 @dataclass(slots=True)
 class _Queue(Generic[S]):
+    key: tuple[str, bool]  # the host, and whether it is urgent
     semaphore: S
     users: int = 0
 
@@ -34,23 +35,22 @@ class _Queues(Generic[S]):
         self._make = make
         self._at_most = at_most
         self._lock = threading.Lock()
-        self._queues: dict[tuple[str, bool], _Queue[S]] = {}  # by host, and whether it is urgent
+        self._queues: dict[tuple[str, bool], _Queue[S]] = {}
 
-    @contextmanager
-    def entered(self, fetch: Fetch) -> Iterator[S]:
+    def _enter(self, fetch: Fetch) -> _Queue[S]:
         key = fetch.request.url.host, fetch.urgent
         with self._lock:
             queue = self._queues.get(key)
             if queue is None:
-                queue = self._queues[key] = _Queue(self._make(min(MAX_CALLS, self._at_most)))
+                queue = self._queues[key] = _Queue(key, self._make(min(MAX_CALLS, self._at_most)))
             queue.users += 1
-        try:
-            yield queue.semaphore
-        finally:
-            with self._lock:
-                queue.users -= 1
-                if not queue.users:
-                    del self._queues[key]
+        return queue
+
+    def _leave(self, queue: _Queue[S]) -> None:
+        with self._lock:
+            queue.users -= 1
+            if not queue.users:
+                del self._queues[queue.key]
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -73,13 +73,16 @@ class SyncSlots(_Queues[threading.Semaphore]):
         Raises:
             FetchError: none was free in time.
         """
-        with self.entered(fetch) as semaphore:
-            if not semaphore.acquire(timeout=fetch.timeout):
+        queue = self._enter(fetch)
+        try:
+            if not queue.semaphore.acquire(timeout=fetch.timeout):
                 raise all_busy()
             try:
                 yield
             finally:
-                semaphore.release()
+                queue.semaphore.release()
+        finally:
+            self._leave(queue)
 
 
 class AsyncSlots(_Queues[asyncio.Semaphore]):
@@ -91,15 +94,18 @@ class AsyncSlots(_Queues[asyncio.Semaphore]):
     @asynccontextmanager
     async def taken(self, fetch: Fetch) -> AsyncIterator[None]:
         """As `SyncSlots.taken`."""
-        with self.entered(fetch) as semaphore:
-            if semaphore.locked():
-                await _acquired(semaphore, fetch.timeout)
+        queue = self._enter(fetch)
+        try:
+            if queue.semaphore.locked():
+                await _acquired(queue.semaphore, fetch.timeout)
             else:
-                await semaphore.acquire()  # at once: the usual case pays for no timer
+                await queue.semaphore.acquire()  # at once: the usual case pays for no timer
             try:
                 yield
             finally:
-                semaphore.release()
+                queue.semaphore.release()
+        finally:
+            self._leave(queue)
 
 
 async def _acquired(semaphore: asyncio.Semaphore, timeout: float) -> None:

@@ -6,7 +6,7 @@ Knows no pools and no vendors; `fetch` sends.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final
 
 import httpcore
@@ -80,7 +80,7 @@ class ReplyBody:
     outage, and opens no gate.
     """
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._status = status
         self._body = bytearray()
         self._refused = _compressed(headers)
@@ -108,7 +108,7 @@ class ReplyBody:
         return httpx.Response(self._status, content=b"" if refused else bytes(self._body))
 
 
-def _compressed(headers: list[tuple[bytes, bytes]]) -> FetchError | None:
+def _compressed(headers: Iterable[tuple[bytes, bytes]]) -> FetchError | None:
     """Nothing is ever decompressed: a small reply could be a large one."""
     if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in headers):
         return FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
@@ -44,6 +45,7 @@ __all__ = [
     "VerifyFlow",
     "address",
     "client_address",
+    "form",
     "json_object",
     "judged",
     "origin_of",
@@ -52,6 +54,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+#: Nothing in it has to be escaped in a form.
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~\-]*+")
 
 #: Yields requests to the vendor, and is sent the responses; also effects, such as `Compute` and those of the store.
 ProviderFlow: TypeAlias = Generator[httpx.Request | Effect[Any], Any, T]
@@ -262,8 +267,7 @@ class Provider(BaseModel, ABC):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The account's secrets, by which a vendor's echo of one is recognised. Kept nowhere in the clear."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        return tuple([value.get_secret_value() for value in vars(self).values() if isinstance(value, SecretStr)])
 
     @cached_property
     def account_id(self) -> str:
@@ -325,6 +329,20 @@ def address(url: str, **parameters: str) -> httpx.URL:
     return httpx.URL(url, params=parameters) if parameters else httpx.URL(url)
 
 
+def form(url: httpx.URL, fields: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})) -> httpx.Request:
+    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in less than half the time."""
+    body = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
+    own = {"Content-Length": str(len(body)), "Content-Type": "application/x-www-form-urlencoded"}
+    stream = httpx.ByteStream(body)  # given a stream, httpx does not look for what to add
+    request = httpx.Request("POST", url, headers={"Host": url.netloc.decode("ascii"), **headers, **own}, stream=stream)
+    request.read()
+    return request
+
+
+def _quoted(text: str) -> str:
+    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
+
+
 def refusal_by_status(response: httpx.Response) -> Verdict | None:
     """The verdict that a reply's status alone decides; `None` where the body must be read."""
     status = response.status_code
@@ -370,7 +388,7 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
         BadReply: it is anything else.
     """
     try:
-        document = json.loads(response.content.decode("utf-8"), object_pairs_hook=_without_repetition)
+        document = _STRICT.decode(response.content.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadReply(f"HTTP {response.status_code}: the reply is not JSON") from None
     if not isinstance(document, dict):
@@ -383,6 +401,9 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) < len(pairs):
         raise ValueError("a name is given twice")
     return document
+
+
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
 
 
 def text_of(value: object) -> str:

@@ -34,6 +34,7 @@ from captcha_gate.providers.base import (
     RemoteProvider,
     VerifyFlow,
     address,
+    form,
     json_object,
     judged,
 )
@@ -151,10 +152,9 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             return _offline_verdict(fields, context.now - made_at)
         issued = self._issued(fields["geetest_challenge"])
         user = (yield from Get(self._user_key(issued))) if isinstance(self.user, RandomUser) else self._user(context)
-        response = yield httpx.Request(
-            "POST",
+        response = yield form(
             address(f"{self.base_url}/validate.php"),
-            data={
+            {
                 "seccode": fields["geetest_seccode"],
                 "challenge": fields["geetest_challenge"],
                 "captchaid": self.captcha_id,

@@ -17,7 +17,7 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
@@ -89,10 +89,9 @@ class GeetestV4(RemoteProvider):
 
     def _request(self, fields: Mapping[str, str]) -> httpx.Request:
         key = self.captcha_key.get_secret_value().encode()
-        return httpx.Request(
-            "POST",
+        return form(
             address(f"{self.base_url}/validate", captcha_id=self.captcha_id),
-            data={
+            {
                 "lot_number": fields["lot_number"],
                 "captcha_output": fields["captcha_output"],
                 "pass_token": fields["pass_token"],

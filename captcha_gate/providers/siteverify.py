@@ -31,6 +31,7 @@ from captcha_gate.providers.base import (
     VerifyFlow,
     address,
     client_address,
+    form,
     json_object,
     origin_of,
 )
@@ -248,7 +249,7 @@ class SiteverifyProvider(RemoteProvider):
         if asked.encoding is Encoding.JSON:
             document = {asked.inside: parameters} if asked.inside else parameters
             return httpx.Request("POST", url, headers=headers, json=document)
-        return httpx.Request("POST", url, headers=headers, data=parameters)
+        return form(url, parameters, headers)
 
     def in_path(self) -> Mapping[str, str]:
         """What the names in the row's path stand for."""

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import Provider, Reports, VerifyFlow, judged, text_of
+from captcha_gate.providers.base import Provider, Reports, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.vaptcha_servers import AllowedServers, Server, server_patterns
 from captcha_gate.scalars import AccountId, BaseUrl, Scene, ScriptUrl, Secret
@@ -147,10 +147,10 @@ class Vaptcha(Provider):
             "token": token,
             "ip": str(context.client_ip or _UNKNOWN),
         }
-        url = f"{server.origin}/verify"
+        url = address(f"{server.origin}/verify")
         if self.encoding == "json":
             return httpx.Request("POST", url, json=parameters)
-        return httpx.Request("POST", url, data=parameters)
+        return form(url, {name: str(value) for name, value in parameters.items()})
 
 
 def _no_server() -> Verdict:

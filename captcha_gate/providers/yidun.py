@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
-import httpx
-
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, client_address, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, client_address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import sorted_md5
 from captcha_gate.providers.user import User
@@ -77,7 +75,7 @@ class Yidun(RemoteProvider):
         if ip is not None:
             parameters["clientIp"] = ip
         parameters["signature"] = sorted_md5(parameters, key)
-        response = yield httpx.Request("POST", address(f"{self.base_url}/api/v2/verify"), data=parameters)
+        response = yield form(address(f"{self.base_url}/api/v2/verify"), parameters)
         return judged(response, _verdict)
 
 

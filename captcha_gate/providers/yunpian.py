@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
-import httpx
-
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import sorted_md5
 from captcha_gate.providers.user import UserOrRandom
@@ -76,7 +74,7 @@ class Yunpian(RemoteProvider):
         if user is not None:
             parameters["user"] = user
         parameters["signature"] = sorted_md5(parameters, key)
-        response = yield httpx.Request("POST", address(f"{self.base_url}/v1/api/authenticate"), data=parameters)
+        response = yield form(address(f"{self.base_url}/v1/api/authenticate"), parameters)
         return judged(response, _verdict)
 
 
