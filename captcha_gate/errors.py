@@ -76,7 +76,7 @@ class FetchError(PerformError):
     """A vendor could not be reached in time, or what it sent cannot be used.
 
     Attributes:
-        reason: `timeout`, `network`, `bad_reply`, `overloaded` or `breaker_open`.
+        reason: `timeout`, `network`, `bad_reply`, `throttled`, `overloaded` or `breaker_open`.
         nothing_sent: the vendor cannot have seen the request, so that sending it again is safe.
         proves_outage: another party than this gate is at fault; false for what this process or machine lacks or
             forbids, and for a certificate that does not verify, an attack or a mistake. Those never open a gate.

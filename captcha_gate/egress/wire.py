@@ -74,7 +74,9 @@ def core_request(request: httpx.Request) -> httpcore.Request:
 
 
 class ReplyBody:
-    """What is read of a reply, piece by piece. Of any status but 200 nothing has to be readable.
+    """What is read of a reply: its status, when to ask again, and its body piece by piece.
+
+    Of any status but 200 nothing has to be readable.
 
     Such a status is an answer by itself: a redirect or a 403 whose body is compressed, too long or cut off is no
     outage, and opens no gate.
@@ -82,6 +84,7 @@ class ReplyBody:
 
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._status = status
+        self._headers = [header for header in headers if header[0].lower() == b"retry-after"]
         self._body = bytearray()
         self._refused = _compressed(headers)
 
@@ -105,7 +108,7 @@ class ReplyBody:
         refused = self._refused or (failure(broken) if broken else None)
         if refused is not None and self._status == 200:
             raise refused
-        return httpx.Response(self._status, content=b"" if refused else bytes(self._body))
+        return httpx.Response(self._status, headers=self._headers, content=b"" if refused else bytes(self._body))
 
 
 def _compressed(headers: Iterable[tuple[bytes, bytes]]) -> FetchError | None:

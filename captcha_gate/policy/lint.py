@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Not, Path
+from captcha_gate.conditions import ClientIp, Condition, Matcher, Methods, Not, Path, Values
+from captcha_gate.outcome import Mode
 from captcha_gate.patterns import MANY, ONE
 from captcha_gate.policy.document import Problem
-from captcha_gate.providers.base import Provider
+from captcha_gate.providers.base import Provider, Reports
 from captcha_gate.request import Network
 from captcha_gate.rules import Action, Policy, Rule, Strength
 from captcha_gate.tokens.fields import Source
@@ -18,6 +19,12 @@ __all__ = ["escapes", "warnings"]
 
 #: A segment that no pattern has literally.
 _NOWHERE: Final = "\0"
+#: What a token can be bound to.
+_BINDING: Final = frozenset({Reports.ACTION, Reports.HOSTNAME})
+#: Headers whose values are no secrets, however long.
+_WELL_KNOWN: Final = frozenset({"accept", "accept-language", "origin", "referer", "user-agent"})
+#: Characters of a written value that nobody guesses.
+_SECRET: Final = 16
 
 
 def warnings(policy: Policy) -> Iterator[str]:
@@ -26,6 +33,8 @@ def warnings(policy: Policy) -> Iterator[str]:
     yield from _overlapping_fields(policy)
     yield from _misled_tokens(policy)
     yield from _unjudged_scores(policy)
+    yield from _unbound_tokens(policy)
+    yield from _open_doors(policy)
     yield from _odd_settings(policy.providers)
     yield from _twins(policy.providers)
 
@@ -58,17 +67,14 @@ def _is_caught(policy: Policy, number: int) -> bool:
     """Whether whoever leaves a rule provably meets another one that is as strong."""
     left = policy.rules[number]
     remaining = Matcher(tuple(c for c in left.matcher.conditions if not c.client_chosen))
-    # Only what may share a path can catch, or let go: ten thousand rules are not compared with each other.
-    overlapping = map(policy.index.overlapping, left.patterns)
-    near = set().union(*overlapping) if left.patterns else set(range(len(policy.rules)))
-    for rule in (policy.rules[later] for later in sorted(near) if later > number):
+    for rule in _below(policy, number):
         if _disjoint(rule.matcher, remaining):
             continue
         if rule.strength < left.strength:
             return False
         if _covers(rule.matcher, remaining):
             return True
-    return policy.default is not None and policy.default.strength >= left.strength
+    return False
 
 
 def _unreachable(policy: Policy) -> Iterator[str]:
@@ -122,6 +128,64 @@ def _unjudged_scores(policy: Policy) -> Iterator[str]:
                     f"{_at(rule)}: provider {name} passes bots, too, with a low score (write score: {{min: 0.5}}, "
                     "or choose another number)"
                 )
+
+
+def _unbound_tokens(policy: Policy) -> Iterator[str]:
+    """Rules that do not ask what a token was made for, though it is told."""
+    for rule in policy.rules:
+        if rule.bind.action or rule.bind.hostnames:
+            continue
+        for name in rule.providers:
+            provider = policy.providers.get(name)
+            told = [] if provider is None or provider.for_tests else sorted(provider.reported() & _BINDING)
+            if told:
+                yield (
+                    f"{_at(rule)}: provider {name} says for which {' and '.join(told)} a token was made, and the rule "
+                    "takes one made for any (write bind: {hostnames: [example.com]}, or an action)"
+                )
+
+
+def _open_doors(policy: Policy) -> Iterator[str]:
+    """Exemptions that every client can claim, above rules or a default that would keep it out."""
+    for number, rule in enumerate(policy.rules):
+        if rule.action is not Action.ALLOW or rule.mode is Mode.DISABLED:
+            continue
+        conditions = rule.matcher.conditions
+        chosen = [condition for condition in conditions if condition.client_chosen]
+        if not chosen or any(isinstance(one, ClientIp) or _is_secret(one) for one in conditions):
+            continue
+        if any(
+            rule.strength < other.strength and not _disjoint(rule.matcher, other.matcher)
+            for other in _below(policy, number)
+        ):
+            keys = " and ".join(dict.fromkeys(key for condition in chosen for key in _chosen_keys(condition)))
+            yield (
+                f"{_at(rule)}: whoever sends a request that fits its {keys} is let off what stands below it "
+                f"(add client_ip, or compare a header with a secret of {_SECRET} characters or more)"
+            )
+
+
+def _is_secret(condition: Condition) -> bool:
+    """Whether only who was told a value can make a condition hold. What browsers and probes send is known to all."""
+    if not isinstance(condition, Values):
+        return False
+    return any(
+        name.lower() not in _WELL_KNOWN and all(len(value) >= _SECRET for value in values)
+        for name, values in condition.wanted.items()
+    )
+
+
+def _below(policy: Policy, number: int) -> Iterator[Rule]:
+    """The rules below one that may concern the same paths, and the default.
+
+    Ten thousand rules are not all compared with each other.
+    """
+    rule = policy.rules[number]
+    overlapping = map(policy.index.overlapping, rule.patterns)
+    near = set().union(*overlapping) if rule.patterns else range(len(policy.rules))
+    yield from (policy.rules[later] for later in sorted(near) if later > number)
+    if policy.default is not None:
+        yield policy.default
 
 
 def _odd_settings(providers: Mapping[str, Provider]) -> Iterator[str]:

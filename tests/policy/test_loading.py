@@ -394,6 +394,78 @@ def test_a_rule_that_only_allows_may_depend_on_a_secret_header():
     assert load_policy(mapping({"name": "a", "match": match, "action": "allow"})).rules
 
 
+GATED = {"name": "gated", "match": "/login"}
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"header": {"User-Agent": "kube-probe/1.0 and so on"}},
+        {"header": {"X-Internal": "*"}},
+        {"header": {"X-Internal": "short"}},
+        {"host": "localhost"},
+        {"cookie": {"seen": "*"}},
+        {"query": {"debug": "1"}},
+        {"content_type": "application/json"},
+        {"path": "/login", "header": {"X-Internal": "*"}},
+        {"path": "/**", "not": {"header": {"Sec-Fetch-Mode": "*"}}},
+    ],
+)
+def test_an_exemption_that_every_client_can_claim_is_reported(match):
+    [warning] = warnings_of({"name": "free", "match": match, "action": "allow"}, GATED)
+    assert warning.startswith("rules.free: whoever sends a request that fits its ")
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"header": {"X-Internal": "a secret of sixteen characters and more"}},
+        {"header": {"X-Internal": "*"}, "client_ip": "10.0.0.0/8"},
+        {"client_ip": "10.0.0.0/8"},
+        "/healthz",
+        {"path": "/healthz", "header": {"User-Agent": "kube-probe/1.0"}},  # where nothing is verified
+    ],
+)
+def test_an_exemption_that_not_every_client_can_claim_is_not_reported(match):
+    assert warnings_of({"name": "free", "match": match, "action": "allow"}, GATED) == []
+
+
+def test_an_exemption_below_what_it_would_let_off_is_not_reported():
+    free = {"name": "free", "match": {"header": {"X-Internal": "*"}}, "action": "allow"}
+    assert warnings_of(GATED, free) == []
+    assert len(warnings_of(GATED, free, default_action="deny")) == 1
+
+
+TURNSTILE = {"type": "turnstile", "site_key": "0x4AAAAAAADnPIDROrmt1Wwj", "secret": "0x4AAAAAAADnPIDROzbs0Aaj-7e57ca5e"}
+RECAPTCHA = {
+    "site_key": "6LdRcP4pAAAAAO7e57ca5e7e57ca5e7e57ca5e7e",
+    "secret": "6LdRcP4pAAAAAB7e57ce117e57ce117e57ce117e",
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "bind", "warns"),
+    [
+        (TURNSTILE, {}, True),
+        ({"type": "recaptcha-v2", **RECAPTCHA}, {}, True),
+        ({"type": "recaptcha-v3", **RECAPTCHA}, {}, True),
+        (TURNSTILE, {"action": "login"}, False),
+        (TURNSTILE, {"hostnames": ["example.com"]}, False),
+        (TURNSTILE, {"cdata": "x"}, True),
+        (GEETEST, {}, False),  # which says neither
+        (ALTCHA, {}, False),
+    ],
+)
+def test_a_token_that_may_have_been_made_for_anything_is_reported_where_the_provider_says_for_what(
+    provider, bind, warns
+):
+    rule = {"name": "a", "match": "/a", **({"bind": bind} if bind else {})}
+    if provider["type"] == "recaptcha-v3":
+        rule["score"] = {"min": 0.5}
+    found = warnings_of(rule, providers={"it": provider})
+    assert [warning.startswith("rules.a: provider it says ") for warning in found] == [True] * warns
+
+
 @pytest.mark.parametrize(("key", "warns"), [("short", True), ("x" * 15, True), ("x" * 16, False)])
 def test_a_key_that_can_be_guessed_is_reported(key, warns):
     found = warnings_of(providers={"pow": {**ALTCHA, "hmac_key": key}})

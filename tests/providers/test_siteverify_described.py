@@ -170,7 +170,8 @@ def test_the_readme_says_what_a_rule_can_demand(kind):
 
 @pytest.mark.parametrize("kind", ["turnstile", "siteverify"])
 def test_an_address_in_the_clear_is_warned_of(kind):
-    made = policy_of(providers={"it": settings(kind, base_url="http://captcha.example.com")})
+    bound = {"name": "login", "match": "/login", "bind": {"hostnames": ["example.com"]}}
+    made = policy_of(bound, providers={"it": settings(kind, base_url="http://captcha.example.com")})
     assert made.warnings == ("providers.it.base_url: asks the vendor in the clear (write https://)",)
 
 

@@ -249,16 +249,19 @@ def test_private_captchas_key_for_tests_passes_with_the_code_that_says_so_and_no
     )
 
 
+HERE = {"hostnames": ["example.com"]}
+
+
 @pytest.mark.parametrize("vendor", ["recaptcha-v3", "recaptcha-enterprise"])
 def test_a_rule_that_asks_for_no_score_of_a_vendor_that_only_scores_is_warned_of(vendor):
-    [warning] = policy(vendor).warnings
+    [warning] = policy(vendor, bind=HERE).warnings
     assert warning.startswith("rules.login: provider it passes bots, too")
-    assert policy(vendor, score={"min": 0.5}).warnings == ()
+    assert policy(vendor, score={"min": 0.5}, bind=HERE).warnings == ()
 
 
 @pytest.mark.parametrize("vendor", [kind for kind in ACCOUNTS if not kind.startswith(("recaptcha-v3", "recaptcha-e"))])
 def test_nobody_else_is_warned_of(vendor):
-    assert policy(vendor).warnings == ()
+    assert [warning for warning in policy(vendor).warnings if "bots" in warning] == []
 
 
 @pytest.mark.parametrize("vendor", ACCOUNTS)
