@@ -22,7 +22,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
-from captcha_gate.scalars import BaseUrl, Flag, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, Flag, ScriptUrl, Secret
 from captcha_gate.tokens.fields import VISIBLE, ClientField
 
 __all__ = ["Aliyun", "acs3"]
@@ -75,9 +75,9 @@ class Aliyun(RemoteProvider):
     """
 
     type: Literal["aliyun"]
-    access_key_id: Text
+    access_key_id: AccountId
     access_key_secret: Secret
-    scene_id: Text
+    scene_id: AccountId
     test_mode: Flag = False
     base_url: BaseUrl = "https://captcha.cn-shanghai.aliyuncs.com"
     script: ScriptUrl | None = "https://o.alicdn.com/captcha-frontend/aliyunCaptcha/AliyunCaptcha.js"

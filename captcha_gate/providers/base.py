@@ -155,7 +155,7 @@ class Provider(BaseModel, ABC):
     csp: ClassVar[tuple[str, ...]] = ()
     #: The vendor's widget needs inline styles, too: `style-src 'unsafe-inline'`.
     unsafe_styles: ClassVar[bool] = False
-    #: The vendor reads the secret in the URL and nowhere else. The gate's own clients log no URL; others may.
+    #: The vendor reads the secret in the URL and nowhere else. The gate's calls log no URL.
     secret_in_url: ClassVar[bool] = False
     #: Nothing that was written elsewhere (an official package, other people's code) has been run against it.
     experimental: ClassVar[bool] = False

@@ -13,7 +13,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import Label, Reports
 from captcha_gate.providers.siteverify import Asked, Encoding, SiteverifyProvider, Vendor, listed
 from captcha_gate.providers.siteverify_reply import GOOGLES, INVALID, OURS, Scale, Told
-from captcha_gate.scalars import Secret, Text, problem
+from captcha_gate.scalars import AccountId, Secret, problem
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["RecaptchaEnterprise", "RecaptchaV2", "RecaptchaV3"]
@@ -135,7 +135,7 @@ _ENTERPRISE: Final = replace(
 class _Project(SiteverifyProvider):
     """What Enterprise has besides a row: the project, and two ways to be known."""
 
-    project_id: Text
+    project_id: AccountId
     access_token: Secret | None = None
 
     @model_validator(mode="after")

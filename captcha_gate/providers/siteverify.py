@@ -38,7 +38,7 @@ from captcha_gate.providers.base import (
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.published_keys import PUBLISHED
 from captcha_gate.providers.siteverify_reply import Told
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Asked", "Encoding", "SiteverifyProvider", "Vendor", "listed"]
@@ -151,7 +151,7 @@ class SiteverifyProvider(RemoteProvider):
         secret: what the vendor knows us by; `None` only where a type has another way.
     """
 
-    key_of_page: Text | None = Field(default=None, alias="site_key")
+    key_of_page: AccountId | None = Field(default=None, alias="site_key")
     secret: Secret | None = None
 
     #: The row of the class; a class that is described by its keys has `vendor` instead.
@@ -164,7 +164,9 @@ class SiteverifyProvider(RemoteProvider):
         if script is None or "{" not in script or not isinstance(keys, dict) or "script" in keys:
             return keys
         site_key = keys.get("site_key")
-        return {**keys, "script": script.format(site_key=quote(site_key, safe=""))} if type(site_key) is str else keys
+        if not isinstance(site_key, str):
+            return keys
+        return {**keys, "script": script.format(site_key=quote(site_key.strip(), safe=""))}
 
     @property
     def vendor(self) -> Vendor:
@@ -221,11 +223,7 @@ class SiteverifyProvider(RemoteProvider):
 
     @property
     def told(self) -> Told:
-        """What the vendor's replies say of this account's tokens.
-
-        Raises (when it judges):
-            BadReply: the reply is not what the vendor's documents describe.
-        """
+        """What the vendor's replies say of this account's tokens."""
         of_tests = self.vendor.told_of_tests
         return of_tests if of_tests is not None and self.for_tests else self.vendor.told
 
@@ -308,7 +306,7 @@ def listed(
         "type": (Literal.__getitem__(vendor.type), ...),
         "base_url": (BaseUrl, vendor.base_url or ...),
         "script": (ScriptUrl | None, None if "{" in (vendor.script or "") else vendor.script),
-        "key_of_page": (Text, Field(alias="site_key")),
+        "key_of_page": (AccountId, Field(alias="site_key")),
         "secret": (Secret, Field(alias=vendor.credential)),
         **keys,
     }

@@ -191,8 +191,8 @@ Mtcaptcha = listed(
         type="mtcaptcha",
         says="""An MTCaptcha site key.
 
-        MTCaptcha is asked by GET, with the private key in the URL. The gate's own clients log no URL; an `http_client`
-        of yours does, with httpx at level INFO: keep its logger `httpx` above that.
+        MTCaptcha is asked by GET, with the private key in the URL, for it knows no other way. The gate's calls log no
+        URL, those through an `http_client` of yours neither.
 
         Rules from docs.mtcaptcha.com: dev-guide-validate-token (request, reply, codes, one to two minutes, once).
         """,

@@ -22,7 +22,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow, address, client_address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text, whole
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret, whole
 from captcha_gate.tokens.fields import VISIBLE, ClientField
 
 __all__ = ["Tencent", "tc3"]
@@ -69,7 +69,7 @@ class Tencent(RemoteProvider):
     """
 
     type: Literal["tencent"]
-    secret_id: Text
+    secret_id: AccountId
     secret_key: Secret
     captcha_app_id: AppId
     app_secret_key: Secret

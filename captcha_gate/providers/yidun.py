@@ -15,8 +15,8 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, client_address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import sorted_md5
-from captcha_gate.providers.user import User
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.providers.user import UserOrRandom
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Yidun"]
@@ -38,10 +38,10 @@ class Yidun(RemoteProvider):
     """
 
     type: Literal["yidun"]
-    captcha_id: Text
-    secret_id: Text
+    captcha_id: AccountId
+    secret_id: AccountId
     secret_key: Secret
-    user: User | None = None
+    user: UserOrRandom | None = None
     base_url: BaseUrl = "https://c.dun.163.com"
     script: ScriptUrl | None = "https://cstaticdun.126.net/load.min.js"
 

@@ -15,6 +15,9 @@ ACCOUNTS = {
     "geetest-v3": (["captcha_id"], {"captcha_id": "an-id", "private_key": "a-key"}),
     "geetest-v4": (["captcha_id"], {"captcha_id": "an-id", "captcha_key": "a-key"}),
     "yunpian": (["captcha_id", "secret_id"], {"captcha_id": "an-id", "secret_id": "another", "secret_key": "a-key"}),
+    "yidun": (["captcha_id", "secret_id"], {"captcha_id": "an-id", "secret_id": "another", "secret_key": "a-key"}),
+    "aliyun": (["scene_id"], {"access_key_id": "an-id", "access_key_secret": "a-key", "scene_id": "a-scene"}),
+    "hcaptcha": (["site_key"], {"site_key": "an-id", "secret": "a-key"}),
     "vaptcha": (["vid"], {"vid": "an-id", "key": "a-key"}),
     "vaptcha-v4": (["vid"], {"vid": "an-id", "key": "a-key", "verify": "remote"}),
 }

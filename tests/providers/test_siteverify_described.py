@@ -105,6 +105,7 @@ def test_a_script_is_the_vendors_until_the_policy_has_another(kind):
 def test_a_script_that_is_loaded_for_one_site_key_says_so():
     address = "https://www.google.com/recaptcha/api.js?render=0x4AAAAAAADnPIDROrmt1Wwj"
     assert account("recaptcha-v3").script == address
+    assert account("recaptcha-v3", site_key=" 0x4AAAAAAADnPIDROrmt1Wwj\n").script == address
     assert account("recaptcha-v3", site_key='a"b&c').script.endswith("?render=a%22b%26c")
     assert account("recaptcha-enterprise").script == address.replace("api.js", "enterprise.js")
     assert account("recaptcha-v2").script == "https://www.google.com/recaptcha/api.js"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from support.live import LiveWorld
 from support.siteverify import ACCOUNTS, REPLIES, SECRET, TOKEN, account, context, field_of, golden, settings, token_of
@@ -50,18 +51,26 @@ def test_what_arrives_is_what_the_row_says(kind, vendor):
             assert received.body == request.content
 
 
-def test_a_secret_that_stands_in_a_url_stands_in_no_log_of_the_gates(kind, caplog):
+@pytest.mark.parametrize("whose", ["the gate's", "the application's"])
+def test_a_secret_that_stands_in_a_url_stands_in_no_log(kind, whose, caplog):
     caplog.set_level(logging.DEBUG)
-    for status, content in ((200, yes("mtcaptcha")), (403, b"no"), (500, b"down"), (302, b"")):
-        with gate(kind, "mtcaptcha", replies(status, content, JSON)) as (world, server):
-            world.post(data={field_of("mtcaptcha"): TOKEN})
-            assert SECRET in server.received[0].target
-            assert SECRET not in repr(world.decisions[-1].as_dict())
-    server.close()
-    world = LiveWorld(kind, policy_of(providers={"it": settings("mtcaptcha", base_url=server.url)}))
-    world.post(data={field_of("mtcaptcha"): TOKEN})
+    client = {"wsgi": httpx.Client, "asgi": httpx.AsyncClient}[kind]
+    options = {} if whose == "the gate's" else {"http_client": client(trust_env=False)}
+    answers = iter([(200, yes("mtcaptcha")), (403, b"no"), (500, b"down"), (302, b"")])
+
+    def answer(connection: Connection, request: Received) -> None:
+        connection.reply(*next(answers), JSON)
+
+    with LoopbackServer(answer) as server:
+        made = policy_of(providers={"it": settings("mtcaptcha", base_url=server.url)})
+        world = LiveWorld(kind, made, **options)
+        for number in range(4):
+            world.post(data={field_of("mtcaptcha"): f"{TOKEN}{number}"})
+        assert [SECRET in received.target for received in server.received] == [True] * 4
+    world.post(data={field_of("mtcaptcha"): TOKEN})  # which nobody answers
     world.close()
-    assert SECRET not in caplog.text
+    assert len(world.decisions) == 5
+    assert SECRET not in caplog.text + repr([decision.as_dict() for decision in world.decisions])
     assert "privatekey" not in caplog.text
 
 
