@@ -1,19 +1,20 @@
 /**
- * The person's side of the gate: draws the CAPTCHA of a rule, puts its fields into forms and requests, runs the challenge
- * page, and solves the embedded proof of work as a worker of itself. Decides nothing: the gate does.
+ * The person's side of the gate: draws the CAPTCHA of a rule, puts its fields into forms and requests, runs the
+ * challenge page, and solves the embedded proof of work as a worker of itself. Decides nothing: the gate does.
  *
  * <script src="/captcha-gate/gate.js" defer></script>
- * <form data-captcha-gate="login">                    gets the CAPTCHA of that rule, in front of its button or in an
- *                                                     element [data-captcha-gate-widget] of its own
- * captchaGate.fetch(url, {rule: "login", …})          as fetch; where the gate refuses, asks the person and tries once more
- * captchaGate.token("login")                          the fields, for a body that one writes oneself
- * captchaGate.attach(form), captchaGate.reset(form)   for a form that came later; after its answer was used by other means
+ * <form data-captcha-gate="login">        gets the CAPTCHA of that rule, before its button or in an element
+ *                                         [data-captcha-gate-widget] of its own
+ * captchaGate.fetch(url, {rule: "login"}) as fetch; where the gate refuses, asks the person and tries once more
+ * captchaGate.token("login")              the fields, for a body that one writes oneself
+ * captchaGate.attach(form)                for a form that came later
+ * captchaGate.reset(form)                 after its answer was used by other means
  *
- * What it says comes from words.json by way of GET …/config: `captcha` names the widget; `loading`, `idle`, `working`,
- * `solve` (asked of the person), `solved`, `expired`, `closed`, `other` (another provider is tried), `not_loaded`,
- * `insecure` (no https) are its states; `retry`, `cancel`, `pass`, `fail` its buttons; `dialog_title`, `dialog_text` the
- * dialog; `going_on`, `go_back`, `again`, `no_cookies`, `refused`, `too_many`, `out_of_order` the challenge page's. Keys that
- * begin with `page_` are for the template.
+ * What it says comes from words.json by way of GET …/config. `captcha` names the widget; its states are `loading`,
+ * `idle`, `working`, `solve` (asked of the person), `solved`, `expired`, `closed`, `other` (the next provider is tried),
+ * `not_loaded`, `insecure` (no https); its buttons `retry`, `cancel`, `pass`, `fail`; the dialog has `dialog_title`; the
+ * challenge page `going_on`, `go_back`, `again`, `no_cookies`, `refused`, `too_many`, `out_of_order`. Keys that begin
+ * with `page_` are for the template.
  */
 "use strict";
 
@@ -43,21 +44,34 @@
   /**
    * @typedef {object} Handle a drawn CAPTCHA
    * @property {() => unknown} [execute] gets an answer, or opens what gets one. Without it, a person begins by hand.
-   * @property {boolean} [early] it may begin while the person types: its answers keep, and nothing is opened
    * @property {() => void} [reset] makes it ready for another answer. Without it, it is drawn anew.
    */
   /**
    * @typedef {object} Adapter one kind of provider
-   * @property {boolean} [overlay] it opens a window of its own in the page, which a modal dialog would cover and disable
+   * @property {(options: Record<string, any>) => boolean} [alone] it gets answers by `execute`, out of
+   *   sight or in a window that it opens itself
+   * @property {boolean} [early] it may begin while the person types: its answers last, and nothing is opened
+   * @property {boolean} [begins] it begins by itself, so that to wait is enough; it may want the person in the end
+   * @property {boolean} [overlay] it opens a window in the page, which a modal dialog would cover and disable
    * @property {boolean} [module] its script is a module
    * @property {(provider: Provider, language: string) => Record<string, string>} [query] for the URL of its script
-   * @property {(box: HTMLElement, provider: Provider, tell: Tell, config: Config) => Handle | Promise<Handle>} draw
+   * @property {Draw} draw
    */
-  /** @typedef {{algorithm: string, nonce: string, salt: string, cost: number, keyLength: number, keyPrefix: string, expiresAt?: number}} Parameters */
+  /** @typedef {(box: HTMLElement, provider: Provider, tell: Tell, config: Config) => Promise<Handle>} Draw */
+  /**
+   * @typedef {object} Parameters of a challenge, as the server signed them; binary values in hexadecimal
+   * @property {string} algorithm
+   * @property {string} nonce
+   * @property {string} salt
+   * @property {number} cost rounds for each counter
+   * @property {number} keyLength in bytes
+   * @property {string} keyPrefix how the right key begins
+   * @property {number} [expiresAt] Unix time in seconds
+   */
   /** @typedef {{parameters: Parameters, first: number, step: number}} Task */
   /** @typedef {{counter: number, derivedKey: string}} Found */
   /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
-  /** @typedef {(hash: string, password: Bytes, salt: Bytes, cost: number, keyLength: number) => Promise<Bytes>} Derive */
+  /** @typedef {(hash: string, password: Bytes, salt: Bytes, cost: number, length: number) => Promise<Bytes>} Derive */
 
   // ---- The proof of work: ALTCHA's second format. This part runs in the workers.
 
@@ -109,7 +123,9 @@
   /** @type {Derive} */
   async function stretched(hash, password, salt, cost, keyLength) {
     const key = await crypto.subtle.importKey("raw", password, "PBKDF2", false, ["deriveBits"]);
-    return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash, salt, iterations: cost }, key, keyLength * 8));
+    return new Uint8Array(
+      await crypto.subtle.deriveBits({ name: "PBKDF2", hash, salt, iterations: cost }, key, keyLength * 8),
+    );
   }
 
   /** @type {Derive} */
@@ -142,7 +158,10 @@
   /** Milliseconds that a vendor's script has before the next provider is tried. */
   const PATIENCE = 6000;
   /** All that there is to say before the gate's words came, or where they do not. */
-  const FIRST_WORDS = { not_loaded: "The CAPTCHA cannot be loaded. Check your connection, then try again.", retry: "Try again" };
+  const FIRST_WORDS = {
+    not_loaded: "The CAPTCHA cannot be loaded. Check your connection, then try again.",
+    retry: "Try again",
+  };
 
   /**
    * @template {keyof HTMLElementTagNameMap} Tag
@@ -179,7 +198,8 @@
 
   /** @param {string} rule @returns {Promise<Config>} */
   function configOf(rule) {
-    const asked = configs.get(rule) ?? ask(`config?rule=${encodeURIComponent(rule)}`).then((response) => response.json());
+    const asked =
+      configs.get(rule) ?? ask(`config?rule=${encodeURIComponent(rule)}`).then((response) => response.json());
     configs.set(rule, asked);
     asked.catch(() => configs.delete(rule)); // the next who asks tries again
     return asked;
@@ -239,7 +259,9 @@
   const hl = (language) => tongue(language, "zh-CN", language);
   /** @param {Record<string, any>} options @param {Record<string, string>} names option: what the vendor calls it */
   const renamed = (options, names) =>
-    Object.fromEntries(Object.entries(names).flatMap(([name, theirs]) => (name in options ? [[theirs, options[name]]] : [])));
+    Object.fromEntries(
+      Object.entries(names).flatMap(([name, theirs]) => (name in options ? [[theirs, options[name]]] : [])),
+    );
 
   /**
    * The siteverify family: `render` gives an id, which `reset` and `execute` take.
@@ -250,22 +272,22 @@
    * @param {string} [row.key] what the vendor calls the site key
    * @param {Record<string, string>} [row.takes] options of the policy: what the vendor calls them
    * @param {(language: string) => object} [row.more] further options
-   * @param {(options: Record<string, any>) => boolean} [row.waits] no button of its own: it begins when the form is sent
-   * @param {boolean} [row.begins] it begins by itself, so that to wait is enough
    * @param {boolean} [row.redraws] its documents have no reset
-   * @returns {Adapter["draw"]}
+   * @returns {Draw}
    */
-  const rendered = ({ api, on, key = "sitekey", takes = {}, more, waits, begins, redraws }) => async (box, provider, tell, { language }) => {
-    const vendor = await present(api);
-    const heard = Object.entries(on).map(([event, theirs]) => [theirs, (/** @type {any} */ told) => (tell[/** @type {keyof Tell} */ (event)](told), true)]);
-    const options = { ...Object.fromEntries(heard), ...more?.(language), ...renamed(provider.options, takes) };
-    const id = await vendor.render(box, { ...options, [key]: provider.site_key });
-    const opens = waits?.(provider.options);
-    return {
-      execute: opens ? () => vendor.execute(id) : begins ? () => {} : undefined,
-      reset: redraws ? undefined : () => vendor.reset(id),
+  const rendered =
+    ({ api, on, key = "sitekey", takes = {}, more, redraws }) =>
+    async (box, provider, tell, { language }) => {
+      const vendor = await present(api);
+      /** @type {Record<string, unknown>} */
+      const options = { [key]: provider.site_key, ...more?.(language), ...renamed(provider.options, takes) };
+      for (const event of /** @type {(keyof Tell)[]} */ (Object.keys(on))) {
+        // `true`: heard, as Turnstile wants to be told of its errors.
+        options[on[event] ?? ""] = (/** @type {any} */ told) => (tell[event](told), true);
+      }
+      const id = await vendor.render(box, options);
+      return { execute: () => vendor.execute(id), reset: redraws ? undefined : () => vendor.reset(id) };
     };
-  };
 
   /**
    * Google's scores: nothing is drawn, and a token is made when it is needed, for it lasts two minutes.
@@ -274,54 +296,62 @@
    * @returns {Adapter}
    */
   const scored = (api) => ({
+    alone: always,
     query: ({ site_key }, language) => ({ render: site_key ?? "", hl: hl(language) }),
     async draw(_, { site_key, options }, tell) {
       const google = await present(api);
       await new Promise((ready) => google.ready(ready));
-      return { execute: async () => tell.solved(await google.execute(site_key, renamed(options, { action: "action" }))), reset() {} };
+      return {
+        execute: async () => tell.solved(await google.execute(site_key, renamed(options, { action: "action" }))),
+        reset() {},
+      };
     },
   });
 
-  const ON = { solved: "callback", expired: "expired-callback", failed: "error-callback" };
+  const always = () => true;
   const invisible = (/** @type {Record<string, any>} */ { size }) => size === "invisible";
+  const bound = (/** @type {Record<string, any>} */ { product }) => product === "bind";
+  const ON = { solved: "callback", expired: "expired-callback", failed: "error-callback" };
 
   /** @type {Record<string, Adapter>} */
   const ADAPTERS = {
-    altcha: { draw: proofOfWork },
+    altcha: { alone: always, early: true, draw: proofOfWork },
     fake: { draw: passOrFail },
-    "geetest-v3": { overlay: true, draw: geetest3 },
-    "geetest-v4": { overlay: true, draw: geetest4 },
+    "geetest-v3": { alone: bound, overlay: true, draw: geetest3 },
+    "geetest-v4": { alone: bound, overlay: true, draw: geetest4 },
     yunpian: { overlay: true, draw: yunpian },
     vaptcha: { overlay: true, draw: vaptcha3 },
-    "vaptcha-v4": { overlay: true, draw: vaptcha4 },
+    "vaptcha-v4": { alone: always, overlay: true, draw: vaptcha4 },
     turnstile: {
+      begins: true,
       query: () => ({ render: "explicit" }),
       draw: rendered({
         api: () => win.turnstile,
         on: ON,
         takes: { action: "action", cdata: "cData", size: "size", appearance: "appearance" },
         more: (language) => ({ language: hl(language), "response-field": false }),
-        begins: true,
       }),
     },
     hcaptcha: {
+      alone: invisible,
       overlay: true,
       query: (_, language) => ({ render: "explicit", recaptchacompat: "off", hl: hl(language) }),
       draw: rendered({
         api: () => win.hcaptcha,
         on: { ...ON, closed: "close-callback" },
         takes: { size: "size" },
-        waits: invisible,
       }),
     },
     "recaptcha-v2": {
+      alone: invisible,
       overlay: true,
       query: (_, language) => ({ render: "explicit", hl: hl(language) }),
-      draw: rendered({ api: () => win.grecaptcha?.render && win.grecaptcha, on: ON, takes: { size: "size" }, waits: invisible }),
+      draw: rendered({ api: () => win.grecaptcha?.render && win.grecaptcha, on: ON, takes: { size: "size" } }),
     },
     "recaptcha-v3": scored(() => win.grecaptcha),
     "recaptcha-enterprise": scored(() => win.grecaptcha?.enterprise),
     captchafox: {
+      alone: ({ mode }) => mode === "hidden",
       overlay: true,
       query: () => ({ render: "explicit" }),
       draw: rendered({
@@ -329,16 +359,15 @@
         on: { solved: "onVerify", expired: "onExpire", closed: "onClose", failed: "onError" },
         takes: { mode: "mode" },
         more: (language) => ({ lang: hl(language), nonce }),
-        waits: ({ mode }) => mode === "hidden",
       }),
     },
     yandex: {
+      alone: (options) => options.invisible === true,
       overlay: true,
       draw: rendered({
         api: () => win.smartCaptcha,
         on: { solved: "callback" },
         takes: { invisible: "invisible" },
-        waits: (options) => options.invisible === true,
       }),
     },
     prosopo: {
@@ -352,41 +381,47 @@
         redraws: true,
       }),
     },
-    "friendly-v2": { module: true, draw: friendly },
-    "private-captcha": { draw: privateCaptcha },
-    cap: { draw: cap },
+    "friendly-v2": { alone: always, early: true, module: true, draw: friendly },
+    "private-captcha": { alone: always, early: true, draw: privateCaptcha },
+    cap: { alone: always, early: true, draw: cap },
   };
 
-  /** @type {Adapter["draw"]} */
-  function passOrFail(box, _, tell, { words }) {
+  /** @type {Draw} */
+  async function passOrFail(box, _, tell, { words }) {
     box.append(...["pass", "fail"].map((token) => button(words[token], () => tell.solved(token))));
     return { reset() {} };
   }
 
   /**
-   * A challenge is good once, so it is drawn anew for each answer. With `success: 0` GeeTest is down, and its script does
-   * without: what that proves, the gate decides.
+   * A challenge is good once, so it is drawn anew for each answer. With `success: 0` GeeTest is down, and its script
+   * does without: what that proves, the gate decides.
    *
-   * @type {Adapter["draw"]}
+   * @type {Draw}
    */
   async function geetest3(box, provider, tell, { language }) {
     const { gt, challenge, success, new_captcha } = await (await ask(provider.challenge ?? "")).json();
     const product = provider.options.product ?? "popup";
-    const options = { gt, challenge, new_captcha, offline: !success, product, lang: tongue(language, "zh-cn", "en"), https: true };
+    const options = {
+      gt,
+      challenge,
+      new_captcha,
+      offline: !success,
+      product,
+      lang: tongue(language, "zh-cn", "en"),
+      https: true,
+    };
     await present(() => win.initGeetest);
-    return new Promise((drawn) => win.initGeetest(options, (/** @type {any} */ captcha) => drawn(shown(box, captcha, product, tell, "verify"))));
+    const captcha = await new Promise((made) => win.initGeetest(options, made));
+    return shown(box, captcha, product, tell, "verify");
   }
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function geetest4(box, { site_key, options }, tell, { language }) {
     const product = options.product ?? "float";
     const wanted = { captchaId: site_key, product, language: tongue(language, "zho", "eng") };
     await present(() => win.initGeetest4);
-    return new Promise((drawn) =>
-      win.initGeetest4(wanted, (/** @type {any} */ captcha) =>
-        drawn({ ...shown(box, captcha, product, tell, "showCaptcha"), reset: () => captcha.reset() }),
-      ),
-    );
+    const captcha = await new Promise((made) => win.initGeetest4(wanted, made));
+    return { ...shown(box, captcha, product, tell, "showCaptcha"), reset: () => captcha.reset() };
   }
 
   /**
@@ -402,12 +437,12 @@
   function shown(box, captcha, product, tell, open) {
     captcha.onError(() => tell.failed());
     captcha.onSuccess(() => tell.solved(captcha.getValidate()));
-    if (product !== "bind") return captcha.appendTo(box), {};
+    if (!bound({ product })) return (captcha.appendTo(box), {});
     captcha.onClose(tell.closed);
     return { execute: () => captcha[open]() };
   }
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function yunpian(box, { site_key }, tell, { language }) {
     const YpRiddler = await present(() => win.YpRiddler);
     new YpRiddler({
@@ -424,7 +459,7 @@
     return {};
   }
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function vaptcha3(box, { site_key, options }, tell, { language }) {
     const make = await present(() => win.vaptcha);
     const [lang, scene] = [tongue(language, "zh-CN", "en"), Number(options.scene ?? 0)];
@@ -440,7 +475,7 @@
   /**
    * Its tokens last seconds: it is solved when the form is sent.
    *
-   * @type {Adapter["draw"]}
+   * @type {Draw}
    */
   async function vaptcha4(box, { site_key }, tell, { language }) {
     const make = await present(() => win.vaptcha);
@@ -453,35 +488,51 @@
     return { execute, reset() {} };
   }
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function friendly(box, { site_key, options }, tell, { language }) {
     const sdk = await present(() => win.frcaptcha);
     const more = renamed(options, { api_endpoint: "apiEndpoint" });
-    const widget = sdk.createWidget({ element: box, sitekey: site_key, startMode: "none", language: tongue(language, "zh", language), ...more });
-    widget.addEventListener("frc:widget.complete", (/** @type {CustomEvent} */ { detail }) => tell.solved(detail.response));
+    const widget = sdk.createWidget({
+      element: box,
+      sitekey: site_key,
+      startMode: "none",
+      language: tongue(language, "zh", language),
+      ...more,
+    });
+    widget.addEventListener("frc:widget.complete", (/** @type {CustomEvent} */ { detail }) =>
+      tell.solved(detail.response),
+    );
     widget.addEventListener("frc:widget.expire", tell.expired);
     widget.addEventListener("frc:widget.error", () => tell.failed());
-    return { early: true, execute: () => widget.start(), reset: () => widget.reset() };
+    return { execute: () => widget.start(), reset: () => widget.reset() };
   }
 
   let callbacks = 0;
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function privateCaptcha(box, { site_key, options }, tell, { language }) {
     const vendor = await present(() => win.privateCaptcha);
     const finished = `captchaGateFinished${++callbacks}`; // its documents know callbacks by their global names only
     win[finished] = (/** @type {any} */ widget) => tell.solved(widget.solution());
-    const data = { sitekey: site_key ?? "", "start-mode": "click", "store-variable": "captcha", "finished-callback": finished };
-    const more = { lang: tongue(language, "zh", language), ...renamed(options, { eu: "eu", puzzle_endpoint: "puzzle-endpoint" }) };
+    const data = {
+      sitekey: site_key ?? "",
+      "start-mode": "click",
+      "store-variable": "captcha",
+      "finished-callback": finished,
+    };
+    const more = {
+      lang: tongue(language, "zh", language),
+      ...renamed(options, { eu: "eu", puzzle_endpoint: "puzzle-endpoint" }),
+    };
     const attributes = Object.entries({ ...data, ...more }).map(([name, value]) => [`data-${name}`, String(value)]);
     const target = element("div", { class: "private-captcha", ...Object.fromEntries(attributes) });
     box.append(target);
     vendor.setup();
     const widget = await present(() => /** @type {any} */ (target).captcha);
-    return { early: true, execute: () => widget.execute(), reset: () => widget.reset() };
+    return { execute: () => widget.execute(), reset: () => widget.reset() };
   }
 
-  /** @type {Adapter["draw"]} */
+  /** @type {Draw} */
   async function cap(box, { options }, tell) {
     Object.assign(win, { CAP_CSS_NONCE: nonce, CAP_SCRIPT_NONCE: nonce });
     await present(() => customElements.get("cap-widget"));
@@ -490,7 +541,7 @@
     widget.addEventListener("solve", (/** @type {CustomEvent} */ { detail }) => tell.solved(detail.token));
     widget.addEventListener("error", () => tell.failed());
     box.append(widget);
-    return { early: true, execute: () => widget.solve(), reset: () => widget.reset() };
+    return { execute: () => widget.solve(), reset: () => widget.reset() };
   }
 
   // ---- The proof of work on the page
@@ -502,8 +553,8 @@
   /** Milliseconds before its end from which on an answer is no longer offered. */
   const MARGIN = 10_000;
 
-  /** @type {Adapter["draw"]} */
-  function proofOfWork(box, provider, tell, { words }) {
+  /** @type {Draw} */
+  async function proofOfWork(box, provider, tell, { words }) {
     if (!globalThis.crypto?.subtle) throw new Error("insecure");
     const bar = element("progress", { max: String(COUNTERS), value: "0", "aria-label": words.working });
     const idle = element("p", {}, words.idle);
@@ -535,10 +586,14 @@
     };
     addEventListener("pagehide", () => running.abort());
     reset();
-    return { early: true, execute, reset };
+    return { execute, reset };
   }
 
-  /** Milliseconds, by the server's clock: the person's may be wrong. @param {Parameters} parameters @param {Response} response */
+  /**
+   * @param {Parameters} parameters
+   * @param {Response} response
+   * @returns {number} milliseconds, by the server's clock: the person's may be wrong
+   */
   function lifetimeOf({ expiresAt }, response) {
     const now = Date.parse(response.headers.get("Date") ?? "") || Date.now();
     return expiresAt ? Math.max(60_000, expiresAt * 1000 - now) : 600_000;
@@ -602,6 +657,8 @@
     provider = null;
     /** @type {Words} */
     words = FIRST_WORDS;
+    /** Whether what may begin early does. */
+    eager = false;
     /** Called with each answer. */
     onSolved = () => {};
     /** What the button does. */
@@ -622,7 +679,14 @@
       this.status = element("p", { role: "status" });
       this.button = button("", () => (this.#hideButton(), this.onAgain()));
       this.inputs = element("div", { hidden: "" });
-      this.root = element("div", { class: "captcha-gate", role: "group", tabindex: "-1" }, this.box, this.status, this.button, this.inputs);
+      this.root = element(
+        "div",
+        { class: "captcha-gate", role: "group", tabindex: "-1" },
+        this.box,
+        this.status,
+        this.button,
+        this.inputs,
+      );
       this.button.hidden = true;
     }
 
@@ -660,6 +724,7 @@
       [this.handle, this.#drawing] = [handle, false];
       if (!this.fields) this.say(word);
       if (this.#waiting.length) this.#ask();
+      else if (this.eager) this.beginEarly();
     }
 
     /** @param {number} turn @param {number} index @returns {Tell} */
@@ -683,7 +748,9 @@
       const told = typeof answer === "string" ? { [names[0]]: answer } : answer;
       this.fields = Object.fromEntries(names.map((name) => [name, String(told[name] ?? "")]));
       const values = Object.entries(this.fields).map(([name, value]) => ({ name: fields[name], value }));
-      this.inputs.replaceChildren(...values.map((value) => element("input", { type: "hidden", autocomplete: "off", ...value })));
+      this.inputs.replaceChildren(
+        ...values.map((value) => element("input", { type: "hidden", autocomplete: "off", ...value })),
+      );
       this.#hideButton();
       this.say("solved");
       this.#settle(true);
@@ -763,13 +830,31 @@
       void executing.finally(() => this.#executing === executing && (this.#executing = null));
     }
 
-    /** Forget an answer that was used, and be ready for another. */
-    rearm() {
-      if (!this.handle?.reset) return void this.draw(this.#index);
+    /** An answer will be wanted: what may begin now does, once it is drawn. */
+    beginEarly() {
+      this.eager = true;
+      if (this.provider && ADAPTERS[this.provider.type].early) this.begin();
+    }
+
+    /**
+     * Forget an answer that was used, and be ready for another.
+     *
+     * @param {string} [word] why
+     */
+    async rearm(word = "") {
       this.#forget();
       this.#hideButton();
-      this.handle.reset();
       this.say("");
+      if (this.handle?.reset) this.handle.reset();
+      else await this.draw(this.#index);
+      if (word && this.handle) this.say(word);
+    }
+
+    /** There is no more to do. @param {string} word */
+    finish(word) {
+      this.#turn++;
+      this.box.replaceChildren();
+      this.say(word);
     }
 
     /** @returns {[string, string][]} the answer as headers */
@@ -785,7 +870,7 @@
   }
 
   /** Why it is not there. @param {Provider} provider */
-  const wordFor = (provider) => (provider.type === "altcha" && !isSecureContext ? "insecure" : "not_loaded");
+  const wordFor = (provider) => (provider.type === "altcha" && !globalThis.crypto?.subtle ? "insecure" : "not_loaded");
 
   /**
    * @param {HTMLElement} box
@@ -797,7 +882,12 @@
     const adapter = ADAPTERS[provider.type];
     if (!adapter) throw new Error(`no page can draw ${provider.type}`);
     if (provider.script) await load(provider.script, adapter.query?.(provider, config.language) ?? {}, adapter.module);
-    return adapter.draw(box, provider, tell, config);
+    const late = new Promise((_, reject) =>
+      setTimeout(reject, 2 * PATIENCE, new Error(`${provider.type} was not drawn`)),
+    );
+    const { execute, reset } = await Promise.race([adapter.draw(box, provider, tell, config), late]);
+    if (adapter.begins) return { execute() {}, reset };
+    return adapter.alone?.(provider.options) ? { execute, reset } : { reset };
   }
 
   // ---- Forms
@@ -852,6 +942,7 @@
     async #solveAndSend() {
       if (this.spent) this.reset();
       const solved = await this.widget.solve();
+      await new Promise((resolve) => setTimeout(resolve)); // a form that is being submitted ignores a second submission
       const pressed = this.#pressed;
       this.#pressed = null;
       if (!solved || !pressed) return;
@@ -882,13 +973,13 @@
       if (this.spent && performance.now() - this.#sentAt > DOUBLE_CLICK) this.reset();
       // Who goes on typing has not finished, and is not to be surprised by a form that sends itself.
       if (widget.handle && !widget.handle.execute) this.#pressed = null;
-      if (widget.handle?.early) widget.begin();
+      widget.beginEarly();
     }
 
     reset() {
-      this.spent = false;
+      this.spent = this.widget.eager = false;
       this.#sentAt = -Infinity;
-      this.widget.rearm();
+      void this.widget.rearm();
     }
   }
 
@@ -911,11 +1002,15 @@
       ready.spent = true;
       return ready.widget;
     }
+    const takesNoHands = (/** @type {Provider | null} */ provider) =>
+      provider && ADAPTERS[provider.type]?.alone?.(provider.options);
+    const { providers } = await configOf(rule);
+    if (!takesNoHands(providers[0])) return null;
     const widget = new Widget(rule);
     widget.root.classList.add("captcha-gate-unseen");
     document.body.append(widget.root);
     await widget.draw();
-    const solved = widget.handle?.execute && (await widget.solve());
+    const solved = takesNoHands(widget.provider) && (await widget.solve());
     widget.root.remove();
     return solved ? widget : null;
   }
@@ -940,10 +1035,14 @@
     const { words, providers } = await configOf(rule);
     const widget = new Widget(rule);
     const title = element("h2", { id: "captcha-gate-title" }, words.dialog_title);
-    const text = element("p", { id: "captcha-gate-text" }, words.dialog_text);
-    const labels = { "aria-labelledby": title.id, "aria-describedby": text.id };
     const cancel = button(words.cancel, () => dialog.close());
-    const dialog = element("dialog", { class: "captcha-gate-dialog", ...labels }, title, text, widget.root, cancel);
+    const dialog = element(
+      "dialog",
+      { class: "captcha-gate-dialog", "aria-labelledby": title.id },
+      title,
+      widget.root,
+      cancel,
+    );
     dialog.addEventListener("keydown", ({ key }) => key === "Escape" && dialog.close());
     document.body.append(dialog);
     // What a vendor opens beside a modal dialog could not be reached.
@@ -1012,7 +1111,7 @@
 
   // ---- The challenge page
 
-  /** Milliseconds within which a page that was passed and is there again was not passed: nothing begins by itself then. */
+  /** Milliseconds within which a page that was passed and is there again was not passed: nothing begins by itself. */
   const SOON = 60_000;
   const PASSED = "captcha-gate-passed";
 
@@ -1022,21 +1121,30 @@
    * @param {HTMLElement} main
    */
   async function challengePage(main) {
-    const form = /** @type {HTMLFormElement} */ (main.querySelector("form"));
     const widget = new Widget(main.dataset.captchaGatePage ?? "");
     main.querySelector("[data-captcha-gate-widget]")?.append(widget.root);
+    let passed = false;
     widget.onSolved = async () => {
       const problem = await traded(widget);
-      if (!problem) return goOn(form, main.dataset.method ?? "", widget);
-      if (problem !== "out_of_order") widget.rearm(); // an outage gives the answer back
-      widget.offerAgain(problem);
+      passed = !problem;
+      if (passed) return goOn(main, widget);
+      if (problem !== "out_of_order") await widget.rearm(problem); // an outage gives the answer back
+      if (widget.fields || widget.handle?.execute) widget.offerAgain(problem);
     };
     widget.onAgain = () => void (widget.fields ? widget.onSolved() : widget.solve());
+    const begin = () => {
+      const problem = !navigator.cookieEnabled ? "no_cookies" : wasHere() ? "again" : "";
+      if (problem && widget.handle) widget.offerAgain(problem);
+      else if (widget.handle?.execute) void widget.solve();
+    };
+    // Back: where the page has done its work, there is something else at this address now.
+    addEventListener("pageshow", ({ persisted }) => {
+      if (!persisted) return;
+      if (passed) location.reload();
+      else void widget.rearm().then(begin);
+    });
     await widget.draw();
-    if (!widget.handle) return;
-    if (!navigator.cookieEnabled) widget.offerAgain("no_cookies");
-    else if (wasHere()) widget.offerAgain("again");
-    else if (widget.handle.execute) void widget.solve();
+    begin();
   }
 
   /** A page that comes again and again must not solve for ever: a browser may drop the cookie. */
@@ -1053,7 +1161,11 @@
   async function traded(widget) {
     try {
       const { verify } = await configOf(widget.rule);
-      const response = await fetch(new URL(verify ?? "", here), { method: "POST", headers: widget.headers, cache: "no-store" });
+      const response = await fetch(new URL(verify ?? "", here), {
+        method: "POST",
+        headers: widget.headers,
+        cache: "no-store",
+      });
       if (response.ok) return "";
       if (response.status === 429) return "too_many";
       return response.status === 403 ? "refused" : "out_of_order";
@@ -1063,18 +1175,24 @@
   }
 
   /**
-   * @param {HTMLFormElement} form with the fields of the request that was refused, if it may be sent again
-   * @param {string} method
+   * @param {HTMLElement} main whose form has the fields of the request that was refused, if it may be sent again
    * @param {Widget} widget
    */
-  function goOn(form, method, widget) {
-    // The fields are anybody's, and one of them may be called `action` or `submit`: the attribute, the prototype.
-    const target = new URL(form.getAttribute("action") ?? "", location.href);
-    const sends = method === "post" && form.querySelector("[name]") !== null;
-    if (target.origin !== location.origin || (method !== "get" && !sends)) return widget.say("go_back");
-    widget.say("going_on");
+  function goOn(main, widget) {
+    const form = /** @type {HTMLFormElement} */ (main.querySelector("form"));
+    // The fields are anybody's names, and hide the form's own of that name: `action`, `submit`, `getAttribute`.
+    const action = Element.prototype.getAttribute.call(form, "action") ?? "";
+    const target = URL.canParse(action, location.href) ? new URL(action, location.href) : null;
+    const sends = main.dataset.method === "post" && main.querySelector("form [name]") !== null;
+    if (target?.origin !== location.origin || !(sends || main.dataset.method === "get"))
+      return widget.finish("go_back");
+    widget.finish("going_on");
     sessionStorage.setItem(PASSED, String(Date.now()));
-    if (sends) HTMLFormElement.prototype.submit.call(form);
+    if (sends) {
+      // Back leads to what is at this address, and not to the question whether to send the form again.
+      history.replaceState(history.state, "");
+      HTMLFormElement.prototype.submit.call(form);
+    }
     // The fragment stays with the person; with one, `replace` would only scroll.
     else if (location.hash) location.reload();
     else location.replace(target);
@@ -1084,17 +1202,27 @@
 
   const STYLE = `
     :where(.captcha-gate) { margin-block: 1rem; }
-    :where(.captcha-gate) :where(p) { margin: .25rem 0; font-size: .875em; }
+    :where(.captcha-gate) :where(p) { margin: .5rem 0; font-size: .875em; }
+    :where(.captcha-gate) button { margin-inline-end: .5rem; }
     :where(.captcha-gate) :where(p:empty) { display: none; }
+    :where(.captcha-gate:focus-visible) { outline-offset: .375rem; }
     :where(.captcha-gate) progress { width: 100%; }
     .captcha-gate-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-    :where(.captcha-gate-dialog) { box-sizing: border-box; width: min(24rem, 100vw - 2rem); border: 1px solid #8888; border-radius: .75rem; padding: 1.5rem; }
+    :where(.captcha-gate-dialog) { box-sizing: border-box; width: min(24rem, 100vw - 2rem); padding: 1.5rem; }
+    :where(.captcha-gate-dialog) { border: 1px solid #8888; border-radius: .75rem; }
     :where(.captcha-gate-dialog) :where(h2) { margin: 0 0 .5rem; font-size: 1.25rem; }
-    .captcha-gate-dialog[open]:not(:modal) { position: fixed; inset: 0; margin: auto; height: fit-content; z-index: 999; box-shadow: 0 0 0 100vmax #0008; }
+    :where(.captcha-gate-dialog)::backdrop { background: #0008; }
+    .captcha-gate-dialog[open]:not(:modal) { position: fixed; inset: 0; margin: auto; height: fit-content; z-index: 999; }
+    .captcha-gate-dialog[open]:not(:modal) { box-shadow: 0 0 0 100vmax #0008; }
   `;
 
   function start() {
-    win.captchaGate = { fetch: gatedFetch, token, attach, reset: (/** @type {HTMLFormElement} */ form) => forms.get(form)?.reset() };
+    win.captchaGate = {
+      fetch: gatedFetch,
+      token,
+      attach,
+      reset: (/** @type {HTMLFormElement} */ form) => forms.get(form)?.reset(),
+    };
     if ("replaceSync" in CSSStyleSheet.prototype) {
       // Made by script, so that no Content-Security-Policy has to allow it.
       const sheet = new CSSStyleSheet();
@@ -1108,7 +1236,8 @@
   }
 
   function find() {
-    for (const form of document.querySelectorAll("form[data-captcha-gate]")) attach(/** @type {HTMLFormElement} */ (form));
+    for (const form of document.querySelectorAll("form[data-captcha-gate]"))
+      attach(/** @type {HTMLFormElement} */ (form));
     const main = document.querySelector("main[data-captcha-gate-page]");
     if (main) void challengePage(/** @type {HTMLElement} */ (main));
   }
