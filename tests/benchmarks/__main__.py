@@ -6,12 +6,11 @@ import os
 import platform
 import sys
 
-from benchmarks import one_by_one, proof_of_work, starting, unmatched, verified
+from benchmarks import bounds, one_by_one, proof_of_work, starting, through_servers, unmatched, verified
 from benchmarks.measure import show
 
-_SUBJECTS = {
-    module.__name__.rpartition(".")[2]: module for module in (unmatched, verified, one_by_one, proof_of_work, starting)
-}
+_MODULES = (unmatched, verified, one_by_one, through_servers, bounds, proof_of_work, starting)
+_SUBJECTS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 
 def main(names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What several measurements use: policies, tokens, scopes, the smallest application. Measures nothing."""
+"""What several measurements use: policies, tokens, scopes, a vendor that takes no time. Measures nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+import httpx
 from support.world import GEETEST
 
+from benchmarks.apps import app
 from captcha_gate import Policy, load_policy
 
-__all__ = ["HEADERS", "app", "forwarded", "login_policy", "many_rules", "scope", "token"]
+__all__ = [
+    "GEETEST",
+    "HEADERS",
+    "NoVendor",
+    "app",
+    "forwarded",
+    "login",
+    "login_policy",
+    "many_rules",
+    "scope",
+    "token",
+]
 
 #: As many as most browsers send at least.
 HEADERS = [(b"host", b"example.com"), (b"user-agent", b"x"), (b"accept", b"*/*"), (b"cookie", b"a=b")]
@@ -27,11 +40,26 @@ def many_rules(number: int) -> Policy:
     return load_policy({"version": 1, "providers": {"cn": GEETEST}, "rules": rules})
 
 
-def login_policy(base_url: str = "http://127.0.0.1:9", **top: Any) -> Policy:
-    """One rule for /login, and a vendor at this address."""
+def login(base_url: str = "http://127.0.0.1:9", **top: Any) -> dict[str, Any]:
+    """A policy with one rule for /login, and a vendor at this address."""
     vendor = {**GEETEST, "base_url": base_url, "timeout": "20s"}
     rules = [{"name": "login", "match": "/login"}]
-    return load_policy({"version": 1, "providers": {"cn": vendor}, "rules": rules, **top})
+    return {"version": 1, "providers": {"cn": vendor}, "rules": rules, **top}
+
+
+def login_policy(base_url: str = "http://127.0.0.1:9", **top: Any) -> Policy:
+    """The same, loaded."""
+    return load_policy(login(base_url, **top))
+
+
+class NoVendor:
+    """Performs the calls of a gate in no time: a vendor that says yes to everything."""
+
+    _ANSWER = httpx.Response(200, json={"status": "success", "result": "success", "reason": "", "captcha_args": {}})
+
+    async def perform(self, _: Any) -> httpx.Response:
+        """The answer."""
+        return self._ANSWER
 
 
 def token() -> dict[str, str]:
@@ -57,12 +85,6 @@ def scope(method: str, path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -
         "headers": [*HEADERS, *headers],
         "client": ("127.0.0.1", 1),
     }
-
-
-async def app(_: Any, receive: Any, send: Any) -> None:
-    """An application that answers at once."""
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def forwarded(gate: Any, asked: dict[str, Any], body: bytes = b"") -> None:

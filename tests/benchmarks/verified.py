@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
+from pathlib import Path
+from shutil import which
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import httpx
+from support.redis_server import RedisServer
 
+from benchmarks.apps import app, endpoint
 from benchmarks.measure import Row, afastest, micro, per_second
-from benchmarks.subjects import app, forwarded, login_policy, scope, token
+from benchmarks.subjects import NoVendor, forwarded, login_policy, scope, token
 from benchmarks.vendor import vendor
 from captcha_gate import Policy
 from captcha_gate.asgi import CaptchaGate
@@ -22,33 +27,39 @@ from captcha_gate.egress.pools import AsyncPool
 
 __all__ = ["rows"]
 
-_ROUNDS = 3
+#: Many and short, for of each the fastest counts, and the machine is not quiet for long.
+_ROUNDS = 9
 #: Requests in a round.
-_QUICK, _SLOW = 3_000, 600
-_ANSWER = httpx.Response(200, json={"status": "success", "result": "success", "reason": "", "captcha_args": {}})
+_QUICK, _SLOW = 2_000, 400
 _FORM = [(b"content-type", b"application/x-www-form-urlencoded")]
 
 
 def rows() -> Iterator[Row]:
     """Requests a second at 200, 20 and 1 at once; microseconds of the gate itself."""
-    with vendor() as base_url:
+    with ExitStack() as stack:
+        base_url = stack.enter_context(vendor())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        redis = stack.enter_context(RedisServer(folder)).url if which("redis-server") else None
         for at_once in (200, 20, 1):
-            yield from _at_once(base_url, at_once)
+            yield from _at_once(base_url, at_once, redis)
     yield from _alone()
 
 
-def _at_once(base_url: str, at_once: int) -> Iterator[Row]:
-    took = asyncio.run(_together(base_url, at_once))
-    fast, plain, endpoint, floor = (took[name] for name in ("fast", "plain", "httpx", "aiohttp"))
+def _at_once(base_url: str, at_once: int, redis: str | None) -> Iterator[Row]:
+    took = asyncio.run(_together(base_url, at_once, redis))
+    fast, plain, by_hand, floor = (took[name] for name in ("fast", "plain", "httpx", "aiohttp"))
     aim = "≥ 8" if at_once == 200 else ""
     what = f"verified requests, {at_once} at once, ASGI"
-    httpx_endpoint = f"endpoint with httpx.AsyncClient {per_second(endpoint)}"
-    yield Row(f"{what}, extra `fast`", per_second(fast), httpx_endpoint, endpoint / fast, aim)
+    httpx_endpoint = f"endpoint with httpx.AsyncClient {per_second(by_hand)}"
+    yield Row(f"{what}, extra `fast`", per_second(fast), httpx_endpoint, by_hand / fast, aim)
     yield Row(f"{what}, extra `fast`", per_second(fast), f"bare aiohttp POST {per_second(floor)}", floor / fast)
-    yield Row(f"{what}, without it", per_second(plain), httpx_endpoint, endpoint / plain)
+    yield Row(f"{what}, without it", per_second(plain), httpx_endpoint, by_hand / plain)
+    if redis is not None:
+        memory = f"store in memory {per_second(fast)}"
+        yield Row(f"{what}, extra `fast`, store in Redis", per_second(took["redis"]), memory, fast / took["redis"])
 
 
-async def _together(base_url: str, at_once: int) -> dict[str, float]:
+async def _together(base_url: str, at_once: int, redis: str | None) -> dict[str, float]:
     """Seconds for one request of each kind."""
     policy = login_policy(base_url)
     async with AsyncExitStack() as stack:
@@ -60,9 +71,12 @@ async def _together(base_url: str, at_once: int) -> dict[str, float]:
         kinds = {
             "fast": (partial(_through, fast), _QUICK),
             "plain": (partial(_through, plain), _SLOW),
-            "httpx": (partial(_through, partial(_endpoint, client, url)), _SLOW),
+            "httpx": (partial(_through, endpoint(client, url)), _SLOW),
             "aiohttp": (partial(_bare, session, url), _QUICK),
         }
+        if redis is not None:
+            shared = await stack.enter_async_context(aclosing(CaptchaGate(app, login_policy(base_url, store=redis))))
+            kinds["redis"] = (partial(_through, shared), _QUICK)
         subjects = {name: _timed(once, number, at_once) for name, (once, number) in kinds.items()}
         return await afastest(subjects, _ROUNDS)
 
@@ -91,14 +105,6 @@ async def _through(subject: Any) -> None:
     await forwarded(subject, scope("POST", "/login", headers))
 
 
-async def _endpoint(client: httpx.AsyncClient, url: str, asked: Any, receive: Any, send: Any) -> None:
-    """What an application would write by hand, without the signature and without any care."""
-    fields = {key.decode(): value.decode() for key, value in asked["headers"] if key.startswith(b"x-captcha-")}
-    reply = await client.post(url, data=fields)
-    if reply.json()["result"] == "success":
-        await app(asked, receive, send)
-
-
 async def _bare(session: aiohttp.ClientSession, url: str) -> None:
     async with session.post(url, data=token()) as reply:
         await reply.json()
@@ -121,7 +127,7 @@ def _form(kib: int) -> bytes:
 
 def _decided(padding: bytes) -> Callable[[], Awaitable[float]]:
     gate = CaptchaGate(app, login_policy())
-    gate._fetcher = _NoVendor()
+    gate._fetcher = NoVendor()
 
     async def seconds() -> float:
         requests = [_request(padding) for _ in range(500)]
@@ -139,8 +145,3 @@ def _request(padding: bytes) -> tuple[dict[str, Any], bytes]:
         return scope("POST", "/login", _FORM), padding + b"&" + urlencode(fields).encode()
     headers = [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in fields.items()]
     return scope("POST", "/login", headers), b""
-
-
-class _NoVendor:
-    async def perform(self, _: Any) -> httpx.Response:
-        return _ANSWER
