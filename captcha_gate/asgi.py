@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from captcha_gate.afterwards import Answer, leaves_something
 from captcha_gate.asgi_body import Message, RecordedBody
-from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
-from captcha_gate.page import LONGEST_FORM
-from captcha_gate.reply import Reply, readable_across_origins
+from captcha_gate.passes.afterwards import Answer, leaves_something
+from captcha_gate.passes.cookies import with_cookies
+from captcha_gate.replies.page import LONGEST_FORM
+from captcha_gate.replies.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 

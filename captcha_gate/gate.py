@@ -11,20 +11,20 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from captcha_gate.afterwards import Answer, Left, after, pass_of
-from captcha_gate.clearance import Clearances
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
 from captcha_gate.effects import Claim, Flow, Increment, ReadChunk, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
 from captcha_gate.failures import did_not_fail, may_try
-from captcha_gate.forgiveness import forgiven
 from captcha_gate.judge import annotates, judge
-from captcha_gate.openings import keep_open, opened_before
 from captcha_gate.outcome import Mode, Outcome, Reason
+from captcha_gate.passes.afterwards import Answer, Left, after, pass_of
+from captcha_gate.passes.clearance import Clearances
+from captcha_gate.passes.forgiveness import forgiven
+from captcha_gate.passes.openings import keep_open, opened_before
+from captcha_gate.passes.redirects import told_again
+from captcha_gate.passes.remembered import Pass
 from captcha_gate.providers.context import Context
-from captcha_gate.redirects import told_again
-from captcha_gate.remembered import Pass
 from captcha_gate.rules import Action, Policy, Rule
 from captcha_gate.tokens.find import Token, find_token
 from captcha_gate.vendors import Vendors

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from captcha_gate.endpoints import Endpoints
+from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
-from captcha_gate.refusal import Refusals
+from captcha_gate.replies.refusal import Refusals
 from captcha_gate.report import LOGGER, OnDecision, Reporter
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store

@@ -10,7 +10,7 @@ from captcha_gate.decision import Decision
 from captcha_gate.outcome import Mode, Outcome
 
 if TYPE_CHECKING:
-    from captcha_gate.afterwards import Left
+    from captcha_gate.passes.afterwards import Left
 
 __all__ = ["LOGGER", "OnDecision", "Reporter"]
 

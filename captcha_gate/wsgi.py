@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wsgi import ClosingIterator
 
-from captcha_gate.afterwards import Answer, leaves_something
-from captcha_gate.cookies import with_cookies
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.page import LONGEST_FORM
-from captcha_gate.reply import Reply, plain_reply, readable_across_origins
+from captcha_gate.passes.afterwards import Answer, leaves_something
+from captcha_gate.passes.cookies import with_cookies
+from captcha_gate.replies.page import LONGEST_FORM
+from captcha_gate.replies.reply import Reply, plain_reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 from captcha_gate.wsgi_body import RecordedInput

@@ -9,7 +9,7 @@ import pytest
 from support.live import ManualClock
 from support.world import LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 
-from captcha_gate.signing import Signer
+from captcha_gate.passes.signing import Signer
 from captcha_gate.stores.memory import MemoryStore
 
 KEY = "a key for tests that has at least 32 bytes"

@@ -34,7 +34,7 @@ is_down = answering({}, 503)
 OUTSIDE_THE_DECISION = {
     "the look at the path": ("captcha_gate.mounting.Mounted.ignores", passes),
     "the view": ("captcha_gate.{kind}._view", passes),
-    "finding an endpoint": ("captcha_gate.endpoints.Endpoints.find", passes),
+    "finding an endpoint": ("captcha_gate.endpoints.table.Endpoints.find", passes),
     "recording the body": ("captcha_gate.{kind}_body.Recorded{body}.__init__", passes),
     "matching": ("captcha_gate.rules.Policy.match", passes),
     "the path's readings": ("captcha_gate.request.RequestView.readings", passes),
@@ -139,7 +139,7 @@ def test_a_refusal_that_cannot_be_written_lets_nobody_through(world, breaks, sta
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize(
-    "stage", ["captcha_gate.endpoints.Endpoints.answer", "captcha_gate.providers.altcha.Altcha.challenge"]
+    "stage", ["captcha_gate.endpoints.table.Endpoints.answer", "captcha_gate.providers.altcha.Altcha.challenge"]
 )
 def test_a_challenge_that_breaks_is_the_servers_error_and_no_way_to_the_application(world, breaks, stage, error):
     gated = world(policy_of(LOGIN, providers={"pow": ALTCHA}))

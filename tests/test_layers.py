@@ -15,8 +15,8 @@ LAYERS = [
     ["errors"],
     ["effects"],
     ["decision"],
-    ["echo", "remembered", "report", "signing"],
-    ["redirects"],
+    ["echo", "passes.remembered", "passes.signing", "report"],
+    ["passes.redirects"],
     ["paths", "patterns"],
     ["request"],
     ["scalars"],
@@ -61,10 +61,10 @@ LAYERS = [
     ["rules"],
     ["breaker"],
     ["judge", "vendors"],
-    ["cookies"],
-    ["clearance", "failures", "single_use"],
-    ["forgiveness", "openings"],
-    ["afterwards"],
+    ["passes.cookies"],
+    ["failures", "passes.clearance", "passes.single_use"],
+    ["passes.forgiveness", "passes.openings"],
+    ["passes.afterwards"],
     ["gate"],
     ["drive", "egress.own_lacks"],
     ["egress.resolver"],
@@ -74,11 +74,13 @@ LAYERS = [
     ["egress.fast", "egress.pools"],
     ["egress.fetch"],
     ["vaptcha"],
-    ["markup", "words"],
-    ["reply"],
-    ["page"],
-    ["refusal"],
-    ["endpoints"],
+    ["markup", "replies.words"],
+    ["replies.reply"],
+    ["replies.page"],
+    ["replies.refusal"],
+    ["endpoints.base"],
+    ["endpoints.challenge", "endpoints.config", "endpoints.script", "endpoints.verify"],
+    ["endpoints.table"],
     ["mounting"],
     ["spool"],
     ["asgi_body", "wsgi_body"],
@@ -104,8 +106,10 @@ PURE = [
     "providers.recaptcha", "providers.self_hosted", "providers.siteverify", "providers.siteverify_described",
     "providers.siteverify_reply", "providers.siteverify_vendors", "providers.vaptcha", "providers.vaptcha_servers",
     "providers.vaptcha_v4", "providers.user", "providers.yunpian", "conditions", "rules", "breaker", "judge",
-    "echo", "remembered", "redirects", "signing", "cookies", "clearance", "failures", "single_use", "forgiveness",
-    "openings", "afterwards", "vendors", "gate", "endpoints", "policy.document", "policy.yaml_reader",
+    "echo", "passes.remembered", "passes.redirects", "passes.signing", "passes.cookies", "passes.clearance", "failures",
+    "passes.single_use", "passes.forgiveness", "passes.openings", "passes.afterwards", "vendors", "gate",
+    "endpoints.base", "endpoints.challenge", "endpoints.config", "endpoints.verify", "endpoints.table",
+    "policy.document", "policy.yaml_reader",
     "policy.regexes", "policy.lists", "policy.models", "policy.messages", "policy.matching",
     "policy.accounts", "policy.rulebook", "policy.compile", "policy.lint",
 ]  # fmt: skip
@@ -165,7 +169,7 @@ def test_the_adapters_never_import_each_other_and_load_no_policy_before_they_are
     asgi, wsgi = ({name for name, _ in imports_of(module)} for module in ("asgi", "wsgi"))
     assert "captcha_gate.wsgi" not in asgi
     assert "captcha_gate.asgi" not in wsgi
-    for module in ("asgi", "wsgi", "mounting", "endpoints"):
+    for module in ("asgi", "wsgi", "mounting", "endpoints.table", "endpoints.config"):
         for name, at_top in imports_of(module):
             assert not (at_top and name.startswith(("captcha_gate.policy", "captcha_gate.providers.base", "pydantic")))
 

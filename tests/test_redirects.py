@@ -19,7 +19,7 @@ from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.decision import Basis
 from captcha_gate.effects import Put
 from captcha_gate.errors import StoreError
-from captcha_gate.redirects import redirected
+from captcha_gate.passes.redirects import redirected
 from captcha_gate.stores.memory import MemoryStore
 from captcha_gate.wsgi import CaptchaGate as WsgiGate
 
@@ -152,7 +152,7 @@ def test_what_the_vendor_told_stands_for_the_second_request_too(world):
     fields = {"vaptcha_server": "https://n1.vaptcha.com/verify", "vaptcha_token": "a-token"}
     built.post(data=fields)
     [decision] = built.decisions
-    from captcha_gate.redirects import redirected
+    from captcha_gate.passes.redirects import redirected
 
     [put] = list(redirected(decision, "/login/", "/login"))
     built.gate._mounted.store.perform(put)
@@ -205,7 +205,7 @@ def test_what_was_told_is_judged_by_the_rule_that_decides_then(world):
     )
     fields = {"vaptcha_server": "https://n1.vaptcha.com/verify", "vaptcha_token": "a-token"}
     assert lax.post(data=fields).status_code == 200
-    from captcha_gate.redirects import redirected
+    from captcha_gate.passes.redirects import redirected
 
     for put in redirected(lax.decisions[0], "/login/", "/login"):
         store.perform(put)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from captcha_gate.endpoints import Endpoints
+from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.gate import Gate
 from captcha_gate.outcome import Mode, Outcome, Reason, status_of
 from captcha_gate.policy.load import load_policy
-from captcha_gate.refusal import Refusals
+from captcha_gate.replies.refusal import Refusals
 from captcha_gate.report import Reporter
 from captcha_gate.request import Reading, RequestView
 from captcha_gate.rules import Action, OnFail, Policy, Rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from captcha_gate.endpoints import OWN_PATHS, challenge_path
+from captcha_gate.endpoints.base import OWN_NAMES, challenge_path
 from captcha_gate.policy.document import KeyPath, Problem
 from captcha_gate.policy.messages import no_such_field, unknown_type, validated
 from captcha_gate.providers.base import ChallengingProvider, Provider, Reports
@@ -76,7 +76,7 @@ def _same_paths(accounts: Mapping[str, Account], prefix: str) -> Iterator[Proble
         for name, account in accounts.items()
         if isinstance(account.provider, ChallengingProvider)
     }
-    taken = {f"{prefix}/{path}": "" for path in OWN_PATHS} | {challenge_path(prefix, name): name for name in issuing}
+    taken = {f"{prefix}/{path}": "" for path in OWN_NAMES} | {challenge_path(prefix, name): name for name in issuing}
     for name, provider in issuing.items():
         if provider.challenge_path and (first := taken.setdefault(provider.challenge_path, name)) != name:
             path = ("providers", name, "challenge_path")

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from captcha_gate.page import CHALLENGE, NEEDED, PLACES
+from captcha_gate.replies.page import CHALLENGE, NEEDED, PLACES
 
 __all__ = ["read_templates"]
 

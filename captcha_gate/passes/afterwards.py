@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from captcha_gate.effects import Flow
 from captcha_gate.errors import StoreError
-from captcha_gate.forgiveness import forgive
 from captcha_gate.outcome import Outcome
-from captcha_gate.redirects import STATUSES, redirected
-from captcha_gate.remembered import Pass
+from captcha_gate.passes.forgiveness import forgive
+from captcha_gate.passes.redirects import STATUSES, redirected
+from captcha_gate.passes.remembered import Pass
 
 if TYPE_CHECKING:
-    from captcha_gate.clearance import Clearances
     from captcha_gate.decision import Decision
+    from captcha_gate.passes.clearance import Clearances
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Rule
 

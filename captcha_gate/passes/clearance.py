@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from captcha_gate.cookies import cookie_name, set_cookie
 from captcha_gate.effects import Flow, Increment
 from captcha_gate.judge import judge
 from captcha_gate.outcome import Outcome
-from captcha_gate.remembered import Pass, facts_of, verdict_of
+from captcha_gate.passes.cookies import cookie_name, set_cookie
+from captcha_gate.passes.remembered import Pass, facts_of, verdict_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from captcha_gate.decision import Verdict
+    from captcha_gate.passes.signing import Signer
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Clearance, Policy, Rule
-    from captcha_gate.signing import Signer
 
 __all__ = ["Clearances"]
 
@@ -101,6 +101,6 @@ def _is_for(content: dict[str, Any], terms: Clearance, view: RequestView, now: f
 
 
 def _signer(keys: Sequence[SecretStr]) -> Signer:
-    from captcha_gate.signing import Signer  # noqa: PLC0415 - only a policy that signs cookies pays for it
+    from captcha_gate.passes.signing import Signer  # noqa: PLC0415 - only a policy that signs cookies pays for it
 
     return Signer([key.get_secret_value() for key in keys], "clearance")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from captcha_gate.cookies import cookie_name, set_cookie
 from captcha_gate.effects import Claim, Flow, Get, Put
+from captcha_gate.passes.cookies import cookie_name, set_cookie
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from captcha_gate.decision import Decision, Verdict
 from captcha_gate.effects import Flow
 from captcha_gate.outcome import Reason
-from captcha_gate.remembered import Pass
-from captcha_gate.single_use import give, kept_for, take
+from captcha_gate.passes.remembered import Pass
+from captcha_gate.passes.single_use import give, kept_for, take
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView

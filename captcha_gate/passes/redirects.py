@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from captcha_gate.decision import Decision, Verdict
 from captcha_gate.effects import Claim, Flow, Get, Put
-from captcha_gate.remembered import facts_of, verdict_of
+from captcha_gate.passes.remembered import facts_of, verdict_of
 
 __all__ = ["STATUSES", "redirected", "told_again"]
 

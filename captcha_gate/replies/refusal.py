@@ -16,9 +16,9 @@ from werkzeug.http import parse_accept_header
 
 from captcha_gate.decision import Decision
 from captcha_gate.outcome import Outcome, Reason, status_of
-from captcha_gate.page import Pages, sendable
-from captcha_gate.reply import RETRY_SOON, Reply
-from captcha_gate.words import Words, words_for
+from captcha_gate.replies.page import Pages, sendable
+from captcha_gate.replies.reply import RETRY_SOON, Reply
+from captcha_gate.replies.words import Words, words_for
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView

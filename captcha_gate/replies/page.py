@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, quote
 from werkzeug.http import parse_options_header
 
 from captcha_gate.decision import Decision
+from captcha_gate.replies.words import Words
 from captcha_gate.request import MAX_PARAMETERS
-from captcha_gate.words import Words
 
 if TYPE_CHECKING:
     from captcha_gate.providers.base import Provider
