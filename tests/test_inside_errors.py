@@ -64,7 +64,7 @@ INSIDE_THE_DECISION = {
     "the verdict": ("captcha_gate.providers.geetest_v4._verdict", passes),
     "taking out what is echoed": ("captcha_gate.gate.without_token", passes),
     "judging": ("captcha_gate.gate.judge", passes),
-    "noting a failure": ("captcha_gate.gate._note_failure", refuses),
+    "noting that it did not fail": ("captcha_gate.gate.did_not_fail", passes),
     "whether to annotate": ("captcha_gate.gate.annotates", refuses),
     "the proof of an outage": ("captcha_gate.vendors.Vendors.proven_down", is_down),
     "a probe's fields": ("captcha_gate.providers.geetest_v4.GeetestV4.probe_fields", is_down),
@@ -132,7 +132,7 @@ def test_without_the_error_each_of_these_requests_is_let_through(world, stage):
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
-@pytest.mark.parametrize("stage", ["captcha_gate.{kind}.refusal", "captcha_gate.{kind}._send"])
+@pytest.mark.parametrize("stage", ["captcha_gate.replies.refusal.Refusals.reply", "captcha_gate.{kind}.CaptchaGate._send"])
 def test_a_refusal_that_cannot_be_written_lets_nobody_through(world, breaks, stage, accept, error):
     gated = world(policy_of(GENEROUS))
     breaks(stage, ERRORS[error])
