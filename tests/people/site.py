@@ -1,6 +1,7 @@
 """A site behind the gate, as the browser tests visit it. Holds no fact.
 
-Its rule `login` is for forms and scripts, `/app/login`. Its rule `page` is for visits, `/secret/…`: it asks with the challenge page.
+Its rule `login` is for forms and scripts, at `/app/login`. Its rule `page` is for visits, `/secret/…`: it shows the
+challenge page.
 """
 
 from __future__ import annotations
