@@ -12,7 +12,7 @@
  *
  * What it says comes from words.json by way of GET …/config. `captcha` names the widget; its states are `loading`,
  * `idle`, `working`, `solve` (asked of the person), `solved`, `expired`, `closed`, `other` (the next provider is tried),
- * `not_loaded`, `insecure` (no https); its buttons `retry`, `cancel`, `pass`, `fail`; the dialog has `dialog_title`; the
+ * `not_loaded`, `unloaded` (one may go on without), `insecure` (no https); its buttons `retry`, `cancel`, `pass`, `fail`; the dialog has `dialog_title`; the
  * challenge page `going_on`, `go_back`, `again`, `no_cookies`, `refused`, `too_many`, `out_of_order`. Keys that begin
  * with `page_` are for the template.
  */
@@ -32,7 +32,15 @@
    * @property {Record<string, any>} options
    */
   /** @typedef {Record<string, string>} Words */
-  /** @typedef {{rule: string, verify: string | null, language: string, words: Words, providers: Provider[]}} Config */
+  /**
+   * @typedef {object} Config
+   * @property {string} rule
+   * @property {string | null} verify where an answer gets a clearance
+   * @property {string} language
+   * @property {Words} words
+   * @property {Provider[]} providers in the rule's order
+   * @property {{provider: string, token: Fields} | null} [unloaded] what to send where none of them loads
+   */
   /** @typedef {Record<string, string>} Fields by the vendor's names */
   /**
    * @typedef {object} Tell what an adapter reports
@@ -716,7 +724,21 @@
         if (handle) return this.#ready(handle, reason ? "other" : "");
         reason = wordFor(this.provider);
       }
-      this.#lost(reason || "not_loaded");
+      if (config.unloaded) this.#withoutWidget(turn, config.unloaded, config.providers);
+      else this.#lost(reason || "not_loaded");
+    }
+
+    /**
+     * No provider can be drawn, and the rule opens where one is down. Whether it is, the gate finds out.
+     *
+     * @param {number} turn
+     * @param {{provider: string, token: Fields}} unloaded
+     * @param {Provider[]} providers
+     */
+    #withoutWidget(turn, unloaded, providers) {
+      this.#clear();
+      [this.provider, this.#index] = [providers.find(({ name }) => name === unloaded.provider) ?? null, 0];
+      this.#ready({ execute: () => this.#listener(turn, 0).solved(unloaded.token) }, "unloaded");
     }
 
     /** @param {Handle} handle @param {string} word */

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra `demo` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `demo` is not installed")
 
-from people.stub import Site, serve
+from people.site import Site, serve
 
 CHROMIUM = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -74,16 +74,11 @@ def page(opened: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def site() -> Iterator[Callable[..., Site]]:
-    """`site(providers, **keys of its rule `login`)`: a site that asks for these, for one test."""
+    """`site(providers, **further keys of its rules)`: a site that asks for these, for one test."""
     with ExitStack() as running:
 
         def start(providers: dict[str, Any], **rule: Any) -> Site:
-            policy = {
-                "allow_test_keys": True,
-                "providers": providers,
-                "rules": [{"name": "login", "providers": list(providers), **rule}],
-            }
-            return running.enter_context(serve(policy))
+            return running.enter_context(serve(providers, **rule))
 
         yield start
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people.stub import WORDS
+from people.site import WORDS
 
 import captcha_gate
 
@@ -28,7 +28,7 @@ def says(page: Any, word: str, language: str = "en") -> None:
     page.get_by_role("status").get_by_text(WORDS[language][word], exact=True).wait_for()
 
 
-def opens(page: Any, site: Any, path: str = "form/login") -> None:
+def opens(page: Any, site: Any, path: str = "form") -> None:
     page.goto(site.url + path)
 
 
@@ -43,6 +43,16 @@ def typed(page: Any) -> list[str]:
 
 def welcome(page: Any) -> None:
     page.get_by_role("heading", name="Welcome").wait_for()
+
+
+def alter(page: Any, url: str, change: Any) -> None:
+    """Change the text of an answer on its way to the page."""
+
+    def altered(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=change(answer.text()))
+
+    page.route(url, altered)
 
 
 def outcomes(site: Any) -> list[str]:
@@ -87,23 +97,19 @@ def test_the_keyboard_is_enough(page: Any, site: Any) -> None:
     assert outcomes(shop) == ["ok"]
 
 
-def test_a_double_click_sends_once(page: Any, site: Any) -> None:
+@pytest.mark.parametrize("solved", [True, False])
+def test_a_double_click_sends_once(page: Any, site: Any, solved: bool) -> None:
     shop = site({"pow": POW})
     opens(page, shop)
     fills(page)
-    button(page, "Log in").dblclick()
-    welcome(page)
-    assert outcomes(shop) == ["ok"]
-
-
-def test_a_double_click_on_a_solved_form_sends_once_though_the_server_is_slow(page: Any, site: Any) -> None:
-    shop = site({"pow": POW})
-    opens(page, shop)
-    fills(page)
-    says(page, "solved")
-    page.route("**/app/login", lambda route: (page.wait_for_timeout(700), route.continue_()))
+    if solved:
+        says(page, "solved")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.route("**/app/login", lambda route: (page.wait_for_timeout(2000), route.continue_()))
     button(page, "Log in").dblclick(no_wait_after=True)
     welcome(page)
+    assert len(sent) == 1
     assert outcomes(shop) == ["ok"]
 
 
@@ -313,12 +319,18 @@ BUTTONS = {"turnstile", "recaptcha-v2", "captchafox", "yandex", "prosopo"}
 def test_each_of_the_siteverify_family_gives_a_new_token_each_time(page: Any, site: Any, kind: str) -> None:
     account, name, options = FAMILY[kind]
     shop = site({"them": {"type": kind, **account}})
-    shop.options["them"] = options
+
+    def with_options(text: str) -> str:
+        config = json.loads(text)
+        config["providers"][0]["options"].update(options)
+        return json.dumps(config)
+
+    alter(page, "**/config?*", with_options)
     script = shop.policy.providers["them"].script
     shop.csp_hosts = "/".join(script.split("/")[:3])
     stand_in = (SCRIPTS / "siteverify.js").read_text()
     page.route(script + "*", lambda route: route.fulfill(body=stand_in, content_type="text/javascript"))
-    opens(page, shop, "form/login?action=/echo")
+    opens(page, shop, "form?action=/echo")
     for _ in range(2):
         fills(page)
         if kind in BUTTONS:
@@ -357,6 +369,19 @@ def test_a_script_that_does_not_come_gives_way_too(page: Any, site: Any) -> None
     button(page, "Pass").click()
     button(page, "Log in").click()
     welcome(page)
+
+
+def test_an_outage_that_keeps_the_script_away_lets_through_what_the_rule_lets_through(page: Any, site: Any) -> None:
+    down = {"type": "turnstile", "site_key": "1x0", "secret": "s", "base_url": "http://127.0.0.1:9"}
+    shop = site({"cf": down}, on_unavailable="allow")
+    shop.csp_hosts = "https://challenges.cloudflare.com"
+    page.route("https://challenges.cloudflare.com/**", lambda route: route.abort())
+    opens(page, shop)
+    says(page, "unloaded")
+    fills(page)
+    button(page, "Log in").click()
+    welcome(page)
+    assert [(decision.opened, decision.verified) for decision in shop.decisions] == [(True, False)]
 
 
 # Requests
@@ -498,18 +523,18 @@ def test_a_vendor_that_opens_windows_gets_a_dialog_that_leaves_the_page_alive(pa
 
 def test_a_get_is_solved_by_itself_and_goes_on_to_the_same_address(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
-    opens(page, shop, "secret/login?a=1&b=%2F%3C")
+    opens(page, shop, "secret/a?a=1&b=%2F%3C")
     page.get_by_role("heading", name="Let in by GET").wait_for()
-    assert page.url == shop.url + "secret/login?a=1&b=%2F%3C"
-    assert outcomes(shop) == ["ok"]
+    assert page.url == shop.url + "secret/a?a=1&b=%2F%3C"
+    assert outcomes(shop) == ["missing_token", "ok", "clearance"]
 
 
 def test_a_fragment_is_kept(page: Any, site: Any) -> None:
     shop = site({"robot": FAKE})
-    opens(page, shop, "secret/login#chapter")
+    opens(page, shop, "secret/a#chapter")
     button(page, "Pass").click()
     page.get_by_role("heading", name="Let in by GET").wait_for()
-    assert page.url.endswith("/secret/login#chapter")
+    assert page.url.endswith("/secret/a#chapter")
 
 
 HOSTILE = {
@@ -542,10 +567,10 @@ POST = """([url, fields, target]) => {
 def test_a_post_of_this_site_is_sent_again_with_all_its_fields(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
     opens(page, shop)
-    page.evaluate(POST, ["/secret/login?next=%2F", HOSTILE])
+    page.evaluate(POST, ["/secret/a?next=%2F", HOSTILE])
     page.get_by_role("heading", name="Let in by POST").wait_for()
     assert dict(shop.posted[-1]) == HOSTILE
-    assert page.url == shop.url + "secret/login?next=%2F"
+    assert page.url == shop.url + "secret/a?next=%2F"
 
 
 def test_a_post_of_another_site_is_not_sent_again(page: Any, site: Any) -> None:
@@ -553,7 +578,7 @@ def test_a_post_of_another_site_is_not_sent_again(page: Any, site: Any) -> None:
     page.goto("about:blank")
     page.route("http://other.example/", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
     page.goto("http://other.example/")
-    page.evaluate(POST, [shop.url + "secret/login", {"amount": "1000"}])
+    page.evaluate(POST, [shop.url + "secret/a", {"amount": "1000"}])
     page.get_by_text(ENGLISH["page_keep"]).wait_for()
     button(page, "Pass").click()
     says(page, "go_back")
@@ -567,8 +592,11 @@ def test_a_post_of_another_site_is_not_sent_again(page: Any, site: Any) -> None:
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_page_goes_nowhere_but_to_its_own_origin(page: Any, site: Any, action: str, method: str) -> None:
     shop = site({"robot": FAKE})
-    shop.page = {"action": action, "method": method}
-    opens(page, shop, "secret/login")
+    form = f'<form method="{method}" action="{action}" hidden><input name="a" value="b">'
+    alter(
+        page, "**/secret/a", lambda text: re.sub("<form [^>]*>", lambda _: form, text).replace('"get"', f'"{method}"')
+    )
+    opens(page, shop, "secret/a")
     went = []
     page.on("framenavigated", lambda frame: went.append(frame.url))
     button(page, "Pass").click()
@@ -576,51 +604,41 @@ def test_a_page_goes_nowhere_but_to_its_own_origin(page: Any, site: Any, action:
     assert went == []
 
 
-def test_what_is_put_into_the_page_stays_text(page: Any, site: Any) -> None:
-    shop = site({"robot": FAKE})
-    hostile = """"'></title></style><script>alert(1)</script><img src=x onerror=alert(1)>${x}"""
-    shop.page = dict.fromkeys(("title", "advice", "back", "noscript", "code", "language", "action"), hostile)
-    opens(page, shop, "secret/login")
-    assert page.get_by_role("heading").inner_text() == hostile
-    assert page.locator("img").count() == 0
-    assert page.locator("script").count() == 1
-
-
 def test_a_refusal_says_so_and_the_next_try_passes(page: Any, site: Any) -> None:
     shop = site({"robot": FAKE})
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     button(page, "Fail").click()
     says(page, "refused")
     button(page, "Pass").click()
     page.get_by_role("heading", name="Let in by GET").wait_for()
-    assert outcomes(shop) == ["invalid_token", "ok"]
+    assert outcomes(shop)[1:] == ["invalid_token", "ok", "clearance"]
 
 
 def test_an_outage_says_so_and_the_same_answer_is_tried_again(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
     page.route("**/verify?*", lambda route: route.fulfill(status=503))
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     says(page, "out_of_order")
     page.unroute("**/verify?*")
     button(page, "Try again").click()
     page.get_by_role("heading", name="Let in by GET").wait_for()
-    assert outcomes(shop) == ["ok"]
+    assert outcomes(shop) == ["missing_token", "ok", "clearance"]
 
 
 def test_a_page_whose_cookie_is_dropped_does_not_solve_for_ever(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
-    shop.clears = False
-    opens(page, shop, "secret/login")
+    page.route("**/verify?*", lambda route: route.fulfill(json={"verified": True}))
+    opens(page, shop, "secret/a")
     says(page, "again")
-    assert outcomes(shop) == ["ok"]
-    shop.clears = True
+    assert outcomes(shop) == ["missing_token"] * 2
+    page.unroute("**/verify?*")
     button(page, "Try again").click()
     page.get_by_role("heading", name="Let in by GET").wait_for()
 
 
 def test_leaving_a_page_that_works_and_coming_back_starts_anew(page: Any, site: Any) -> None:
     shop = site({"pow": {**POW, "cost": 200_000}})
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     says(page, "working")
     opens(page, shop)
     page.go_back(wait_until="commit")
@@ -631,7 +649,7 @@ def test_leaving_a_page_that_works_and_coming_back_starts_anew(page: Any, site: 
 def test_back_after_a_form_was_sent_again_asks_no_question(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
     opens(page, shop)
-    page.evaluate(POST, ["/secret/login", {"user": "ada"}])
+    page.evaluate(POST, ["/secret/a", {"user": "ada"}])
     page.get_by_role("heading", name="Let in by POST").wait_for()
     page.go_back(wait_until="commit")
     page.get_by_role("heading", name="Let in by GET").wait_for()
@@ -642,16 +660,16 @@ def test_back_after_a_form_was_sent_again_asks_no_question(page: Any, site: Any)
 def test_a_page_without_cookies_says_so(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
     page.add_init_script("Object.defineProperty(navigator, 'cookieEnabled', { value: false })")
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     says(page, "no_cookies")
-    assert shop.decisions == []
+    assert outcomes(shop) == ["missing_token"]
 
 
 def test_two_tabs_are_both_let_in(page: Any, site: Any) -> None:
     shop = site({"pow": POW})
     other = page.context.new_page()
     for tab in (page, other):
-        tab.goto(shop.url + "secret/login", wait_until="commit")
+        tab.goto(shop.url + "secret/a", wait_until="commit")
     for tab in (page, other):
         tab.get_by_role("heading", name="Let in by GET").wait_for()
 
@@ -659,9 +677,8 @@ def test_two_tabs_are_both_let_in(page: Any, site: Any) -> None:
 def test_without_javascript_the_page_says_what_to_do(opened: Any, site: Any) -> None:
     shop = site({"pow": POW})
     page = opened(java_script_enabled=False)
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     assert page.locator("noscript").inner_text() == ENGLISH["page_noscript"]
-    assert page.get_by_role("link").inner_text() == ENGLISH["page_contact"]
     assert page.get_by_role("button").count() == 0
 
 
@@ -679,10 +696,12 @@ def test_every_language_has_every_word_that_the_script_knows() -> None:
     source = (Path(captcha_gate.__file__).parent / "pages" / "gate.js").read_text(encoding="utf-8")
     documented = set(re.findall(r"`(\w+)`", source[: source.index('"use strict"')]))
     for words in WORDS.values():
-        assert {word for word in words if not word.startswith("page_")} == documented - {"page_"}
+        assert documented - {"page_"} <= words.keys()
 
 
 # Looks
+
+LOCALES = {"en": "en-GB", "zh-Hans": "zh-CN"}
 
 
 @pytest.mark.parametrize("language", WORDS)
@@ -690,15 +709,16 @@ def test_every_language_has_every_word_that_the_script_knows() -> None:
 @pytest.mark.parametrize("width", [1280, 375])
 def test_it_fits_every_screen(opened: Any, site: Any, artifacts: Path, width: int, scheme: str, language: str) -> None:
     shop = site({"robot": FAKE, "pow": {**POW, "cost": 200_000}})
-    shop.language = language
-    page = opened(viewport={"width": width, "height": 760}, color_scheme=scheme, reduced_motion="reduce")
+    page = opened(
+        viewport={"width": width, "height": 760}, color_scheme=scheme, reduced_motion="reduce", locale=LOCALES[language]
+    )
 
     def look(name: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=artifacts / f"people-{name}-{width}-{scheme}-{language}.png")
 
     words = WORDS[language]
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     button(page, words["fail"]).click()
     says(page, "refused", language)
     look("1-page-refused")
@@ -707,22 +727,21 @@ def test_it_fits_every_screen(opened: Any, site: Any, artifacts: Path, width: in
     page.get_by_role("dialog").wait_for()
     look("2-dialog")
     with_work = site({"pow": {**POW, "cost": 200_000}})
-    with_work.language = language
     opens(page, with_work)
     page.get_by_label("User name").fill("ada")
     says(page, "working", language)
     look("3-form-working")
-    opens(page, with_work, "secret/login")
+    opens(page, with_work, "secret/a")
     page.wait_for_function("() => document.querySelector('progress')?.value > 0")
     look("4-page-working")
     opens(page, shop)
-    page.evaluate(POST, ["/secret/login", {"a": "1"}])
+    page.evaluate(POST, ["/secret/a", {"a": "1"}])
     button(page, words["pass"]).wait_for()
     look("5-page-post")
-    shop.clears = False
-    with_work.page = {"method": "post", "back": words["page_keep"], "code": "expired"}
-    shop.page = dict(with_work.page)
-    opens(page, shop, "secret/login")
+    page.context.clear_cookies()
+    page.route("http://other.example/", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
+    page.goto("http://other.example/")
+    page.evaluate(POST, [shop.url + "secret/a", {"a": "1"}])
     button(page, words["pass"]).click()
     says(page, "go_back", language)
     look("6-page-go-back")
@@ -733,9 +752,8 @@ def test_it_fits_every_screen(opened: Any, site: Any, artifacts: Path, width: in
 def test_axe_finds_nothing_serious(opened: Any, site: Any, packages: Path, scheme: str, language: str) -> None:
     shop = site({"robot": FAKE})
     work = site({"pow": {**POW, "cost": 200_000}})
-    shop.language = work.language = language
     # axe is handed to the page by the debugger, which no policy of the page concerns.
-    page = opened(color_scheme=scheme)
+    page = opened(color_scheme=scheme, locale=LOCALES[language])
     axe = (packages / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
     def serious() -> list[Any]:
@@ -743,11 +761,11 @@ def test_axe_finds_nothing_serious(opened: Any, site: Any, packages: Path, schem
         found = page.evaluate("axe.run()")["violations"]
         return [(item["id"], item["nodes"][0]["html"]) for item in found if item["impact"] in ("serious", "critical")]
 
-    opens(page, shop, "secret/login")
+    opens(page, shop, "secret/a")
     button(page, WORDS[language]["fail"]).click()
     says(page, "refused", language)
     assert serious() == []
-    opens(page, work, "secret/login")
+    opens(page, work, "secret/a")
     says(page, "working", language)
     assert serious() == []
     opens(page, work)
