@@ -28,6 +28,7 @@ LAYERS = [
     ["providers.base"],
     [
         "providers.offline",
+        "providers.altcha_payload",
         "providers.published_keys",
         "providers.signatures",
         "providers.siteverify_reply",
@@ -101,7 +102,8 @@ PURE = [
     "outcome", "errors", "effects", "decision", "paths", "patterns", "request", "scalars", "tokens.fields",
     "tokens.extractor", "tokens.urlencoded", "tokens.json_body", "tokens.multipart_body", "tokens.find",
     "providers.context", "providers.base", "providers.aliyun", "providers.altcha", "providers.altcha_sentinel",
-    "providers.fake", "providers.friendly", "providers.signatures", "providers.tencent", "providers.yidun",
+    "providers.altcha_payload", "providers.fake", "providers.friendly", "providers.signatures", "providers.tencent",
+    "providers.yidun",
     "providers.geetest_v3", "providers.geetest_v4", "providers.offline", "providers.published_keys",
     "providers.recaptcha", "providers.self_hosted", "providers.siteverify", "providers.siteverify_described",
     "providers.siteverify_reply", "providers.siteverify_vendors", "providers.vaptcha", "providers.vaptcha_servers",

@@ -19,7 +19,7 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, text_of
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, meaning, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
 from captcha_gate.scalars import AccountId, BaseUrl, Flag, ScriptUrl, Secret
@@ -43,19 +43,19 @@ _REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
         "F019": Reason.EXPIRED,
     }
 )
-#: The beginnings of API errors: whose fault they are. All others blame the token, for a client may have made them.
+#: API errors: whose fault they are. All others blame the token, for a client may have made them.
 _ERRORS: Final[Mapping[str, Reason]] = MappingProxyType(
     {
-        "InvalidAccessKeyId": Reason.BAD_CREDENTIALS,
-        "InvalidSecurityToken": Reason.BAD_CREDENTIALS,
-        "InvalidTimeStamp": Reason.BAD_CREDENTIALS,
-        "IncompleteSignature": Reason.BAD_CREDENTIALS,
-        "SignatureDoesNotMatch": Reason.BAD_CREDENTIALS,
-        "Forbidden": Reason.BAD_CREDENTIALS,
-        "NoPermission": Reason.BAD_CREDENTIALS,
-        "Throttling": Reason.THROTTLED,
-        "ServiceUnavailable": Reason.PROVIDER_ERROR,
-        "InternalError": Reason.PROVIDER_ERROR,
+        "InvalidAccessKeyId*": Reason.BAD_CREDENTIALS,
+        "InvalidSecurityToken*": Reason.BAD_CREDENTIALS,
+        "InvalidTimeStamp*": Reason.BAD_CREDENTIALS,
+        "IncompleteSignature*": Reason.BAD_CREDENTIALS,
+        "SignatureDoesNotMatch*": Reason.BAD_CREDENTIALS,
+        "Forbidden*": Reason.BAD_CREDENTIALS,
+        "NoPermission*": Reason.BAD_CREDENTIALS,
+        "Throttling*": Reason.THROTTLED,
+        "ServiceUnavailable*": Reason.PROVIDER_ERROR,
+        "InternalError*": Reason.PROVIDER_ERROR,
     }
 )
 
@@ -143,7 +143,7 @@ class Aliyun(RemoteProvider):
             return Verdict.misconfigured(f"{code}: the scene is in test mode, in which everybody passes")
         if passes and (code in _PASSES or code == _TEST_PASS):
             return Verdict.passed(provider_reason=code)
-        return _refused(_REASONS.get(code, Reason.INVALID_TOKEN), code)
+        return Verdict.refused(_REASONS.get(code, Reason.INVALID_TOKEN), code)
 
 
 def acs3(headers: Mapping[str, str], signed: Sequence[str], *, key_id: str, key: str) -> str:
@@ -171,12 +171,4 @@ def _is_json(text: str) -> bool:
 def _of_error(code: str) -> Verdict:
     if not code or code == "Success":
         raise BadReply("the reply has no Result")
-    return _refused(next((reason for begin, reason in _ERRORS.items() if code.startswith(begin)), None), code)
-
-
-def _refused(reason: Reason | None, words: str) -> Verdict:
-    if reason is Reason.BAD_CREDENTIALS:
-        return Verdict.misconfigured(words)
-    if reason in (Reason.THROTTLED, Reason.PROVIDER_ERROR):
-        return Verdict.unavailable(reason, words)
-    return Verdict.failed(reason or Reason.INVALID_TOKEN, words)
+    return Verdict.refused(meaning(code, _ERRORS) or Reason.INVALID_TOKEN, code)

@@ -6,10 +6,8 @@ the HMAC of the *digest* of `verificationData`, and what was signed counts, neve
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,17 +16,13 @@ from urllib.parse import parse_qsl
 
 from captcha_gate.decision import Verdict
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.altcha_payload import FIELD, MARGIN, NotAltcha, account_of, decoded, too_short
 from captcha_gate.providers.base import Provider, Reports, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import Secret
-from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["AltchaSentinel"]
 
-#: Characters below which a key is no secret: whoever has one payload can try keys as fast as a computer goes.
-_SHORT: Final = 16
-#: Seconds for which an id is remembered beyond its payload's end, for clocks that differ.
-_MARGIN: Final = 60.0
 #: What is read of a payload. `id` and `apiKey` stand beside what was signed, and are anybody's word.
 _NAMES: Final = ("algorithm", "verificationData", "signature", "verified")
 #: What else the server signed, for the application. A score's scale stands in no document: it is told as it is.
@@ -51,18 +45,17 @@ class AltchaSentinel(Provider):
     secret: Secret
     algorithm: Literal["SHA-256", "SHA-384", "SHA-512"] = "SHA-256"
 
-    client_fields: ClassVar = (ClientField("altcha", grammar="[A-Za-z0-9+/]+={0,2}", max_length=16384),)
+    client_fields: ClassVar = (FIELD,)
     reports: ClassVar = frozenset({Reports.TIME})
     csp: ClassVar = ("blob:",)
     unsafe_styles: ClassVar = True
     needs_shared_store: ClassVar = True
 
     def oddities(self) -> Iterator[tuple[str, str]]:
-        if len(self.secret.get_secret_value()) < _SHORT:
-            yield "secret", "is short enough to be guessed (use the one that the server made)"
+        yield from too_short("secret", self.secret.get_secret_value())
 
     def account(self) -> str:
-        return hmac.digest(self._key, b"captcha_gate altcha-sentinel account", "sha256").hex()
+        return account_of(self.secret.get_secret_value(), self.type)
 
     def is_local(self, fields: Mapping[str, str]) -> bool:
         return True
@@ -70,13 +63,13 @@ class AltchaSentinel(Provider):
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         """The signed id, until its payload expires. Only after `verify` passed: before, it is anybody's word."""
         signed = _payload(fields["altcha"]).told
-        return Claimed(signed["id"], int(signed["expire"]) - context.now + _MARGIN)
+        return Claimed(signed["id"], int(signed["expire"]) - context.now + MARGIN)
 
     def verify(self, fields: Mapping[str, str], context: Context) -> VerifyFlow:
         yield from ()
         try:
             payload = _payload(fields["altcha"])
-        except _NotSigned as problem:
+        except NotAltcha as problem:
             return Verdict.failed(Reason.MALFORMED_TOKEN, str(problem))
         if not self._has_signed(payload):
             return Verdict.failed(provider_reason="wrong signature")
@@ -91,19 +84,11 @@ class AltchaSentinel(Provider):
             issued_at=_time(told.get("time", "")), detail={name: told[name] for name in _DETAIL if told.get(name)}
         )
 
-    @property
-    def _key(self) -> bytes:
-        return self.secret.get_secret_value().encode()
-
     def _has_signed(self, payload: _Payload) -> bool:
         name = self.algorithm.replace("-", "").lower()
         digest = hashlib.new(name, payload.data.encode()).digest()
-        signature = hmac.digest(self._key, digest, name).hex()
+        signature = hmac.digest(self.secret.get_secret_value().encode(), digest, name).hex()
         return payload.algorithm == self.algorithm and hmac.compare_digest(payload.signature, signature)
-
-
-class _NotSigned(Exception):
-    """The field does not hold a payload that a server could have signed."""
 
 
 class _Payload(NamedTuple):
@@ -120,15 +105,15 @@ def _payload(field: str) -> _Payload:
     """Reads a payload.
 
     Raises:
-        _NotSigned: no server could have signed it.
+        NotAltcha: no server could have signed it.
     """
     try:
-        document = json.loads(base64.b64decode(field, validate=True).decode())
+        document = decoded(field)
         algorithm, data, signature, verified = (document[name] for name in _NAMES)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise _NotSigned("not a payload of ALTCHA Sentinel") from None
+    except (KeyError, TypeError):
+        raise NotAltcha("not a payload of ALTCHA Sentinel") from None
     if not all(isinstance(text, str) and text.isascii() for text in (algorithm, data, signature)):
-        raise _NotSigned("the signature or what it covers has the wrong type")
+        raise NotAltcha("the signature or what it covers has the wrong type")
     return _Payload(algorithm, data, signature, verified, _told(data))
 
 
@@ -136,10 +121,10 @@ def _told(data: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(data, keep_blank_values=True, strict_parsing=True, max_num_fields=100)
     except ValueError:
-        raise _NotSigned("verificationData is no form") from None
+        raise NotAltcha("verificationData is no form") from None
     told = dict(pairs)
     if len(told) < len(pairs) or not told.get("id") or not re.fullmatch("[0-9]{1,11}", told.get("expire", "")):
-        raise _NotSigned("verificationData has no id or no expiry, or says something twice")
+        raise NotAltcha("verificationData has no id or no expiry, or says something twice")
     return told
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "form",
     "json_object",
     "judged",
+    "meaning",
     "origin_of",
     "refusal_by_status",
     "text_of",
@@ -404,6 +405,19 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
+
+
+def meaning(code: str, reasons: Mapping[str, Reason]) -> Reason | None:
+    """What a vendor's code means; `None` for one that is not listed.
+
+    Args:
+        code: as the vendor says it.
+        reasons: by code. One that ends in `*` stands for all that begin so.
+    """
+    if code in reasons:
+        return reasons[code]
+    begun = (item for item in reasons.items() if item[0].endswith("*") and code.startswith(item[0][:-1]))
+    return next((reason for _, reason in begun), None)
 
 
 def text_of(value: object) -> str:

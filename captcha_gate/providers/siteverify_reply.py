@@ -17,8 +17,8 @@ import httpx
 
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
-from captcha_gate.outcome import REASONS, Outcome, Reason
-from captcha_gate.providers.base import Reports, judged, text_of
+from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.providers.base import Reports, judged, meaning, text_of
 
 __all__ = ["GOOGLES", "INVALID", "OURS", "Scale", "Told"]
 
@@ -37,7 +37,6 @@ GOOGLES: Final[Mapping[str, Reason]] = MappingProxyType(
 
 #: Our own mistakes first, or nobody would mend them. An outage last: it alone can ever open a gate.
 _ORDER: Final = (Outcome.MISCONFIGURED, Outcome.FAILED, Outcome.UNAVAILABLE)
-_OUTCOMES: Final[Mapping[Reason, Outcome]] = {reason: outcome for outcome in _ORDER for reason in REASONS[outcome]}
 #: A host as vendors tell it: with or without scheme and port. Anything else could mean two hosts to two readers.
 _HOST: Final = re.compile(r"(?:https?://)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.IGNORECASE)
 
@@ -160,19 +159,12 @@ class Told:
 
     def _refused(self, codes: list[str], status: int) -> Verdict:
         words = ", ".join(codes) or f"HTTP {status}"
-        known = [self._reason(f"{status} {code}") or self._reason(code) for code in codes]
+        known = [meaning(f"{status} {code}", self.reasons) or meaning(code, self.reasons) for code in codes]
         if status in (401, 403) and not any(known):
             return Verdict.misconfigured(words)
-        reasons = [reason or INVALID for reason in known] or [INVALID]
+        verdicts = [Verdict.refused(reason or INVALID, words) for reason in known or [None]]
         # Of several, the one that says most.
-        telling = min(reasons, key=lambda reason: (_ORDER.index(_OUTCOMES[reason]), reason is INVALID))
-        return Verdict(outcome=_OUTCOMES[telling], reason=telling, provider_reason=words)
-
-    def _reason(self, code: str) -> Reason | None:
-        if code in self.reasons:
-            return self.reasons[code]
-        begun = (item for item in self.reasons.items() if item[0].endswith("*") and code.startswith(item[0][:-1]))
-        return next((reason for _, reason in begun), None)
+        return min(verdicts, key=lambda verdict: (_ORDER.index(verdict.outcome), verdict.reason is INVALID))
 
 
 def _found(reply: Any, place: str) -> Any:

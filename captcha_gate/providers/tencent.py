@@ -19,7 +19,16 @@ from pydantic import BeforeValidator, WithJsonSchema
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow, address, client_address, judged, text_of
+from captcha_gate.providers.base import (
+    RemoteProvider,
+    Reports,
+    VerifyFlow,
+    address,
+    client_address,
+    judged,
+    meaning,
+    text_of,
+)
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret, whole
@@ -36,13 +45,13 @@ _UNKNOWN: Final = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 #: What CaptchaCode refuses for. Not here, so that they blame the ticket: 16 and 100, a ticket of another account, or
 #: our own account's numbers that do not fit. A client makes the first.
 _REASONS: Final[Mapping[int, Reason]] = MappingProxyType({8: Reason.EXPIRED, 9: Reason.REPLAYED})
-#: The beginnings of API errors: whose fault they are. All others blame the token, for a client may have made them.
+#: API errors: whose fault they are. All others blame the token, for a client may have made them.
 _ERRORS: Final[Mapping[str, Reason]] = MappingProxyType(
     {
-        "AuthFailure": Reason.BAD_CREDENTIALS,
-        "UnauthorizedOperation": Reason.BAD_CREDENTIALS,
-        "RequestLimitExceeded": Reason.THROTTLED,
-        "InternalError": Reason.PROVIDER_ERROR,
+        "AuthFailure*": Reason.BAD_CREDENTIALS,
+        "UnauthorizedOperation*": Reason.BAD_CREDENTIALS,
+        "RequestLimitExceeded*": Reason.THROTTLED,
+        "InternalError*": Reason.PROVIDER_ERROR,
     }
 )
 #: What EvilLevel says of a client that had better be stopped.
@@ -152,7 +161,8 @@ def _verdict(reply: Mapping[str, Any]) -> Verdict:
         raise BadReply("the reply has no Response")
     error = told.get("Error")
     if isinstance(error, Mapping):
-        return _of_error(text_of(error.get("Code")))
+        api_code = text_of(error.get("Code"))
+        return Verdict.refused(meaning(api_code, _ERRORS) or Reason.INVALID_TOKEN, api_code)
     code = told.get("CaptchaCode")
     # `True == 1` in Python: the type counts.
     if type(code) is not int:
@@ -165,20 +175,13 @@ def _verdict(reply: Mapping[str, Any]) -> Verdict:
     return _passed(told, words)
 
 
-def _of_error(code: str) -> Verdict:
-    reason = next((reason for begin, reason in _ERRORS.items() if code.startswith(begin)), Reason.INVALID_TOKEN)
-    if reason is Reason.INVALID_TOKEN:
-        return Verdict.failed(reason, code)
-    return Verdict.misconfigured(code) if reason is Reason.BAD_CREDENTIALS else Verdict.unavailable(reason, code)
-
-
 def _passed(told: Mapping[str, Any], words: str) -> Verdict:
     risks = (told.get("Score"), told.get("EvilLevel"))
     risk = next((risk for risk in risks if type(risk) is int and 0 <= risk <= 100), None)
     got = told.get("GetCaptchaTime")
     return Verdict.passed(
         provider_reason=words,
-        score=None if risk is None else 1 - risk / 100,
+        score=None if risk is None else (100 - risk) / 100,
         raw_score=None if risk is None else float(risk),
         issued_at=datetime.fromtimestamp(got, UTC) if type(got) is int and 0 < got < 2**32 else None,
         detail={name: told[name] for name in ("EvilBitmap", "DeviceRiskCategory", "RequestId") if told.get(name)},

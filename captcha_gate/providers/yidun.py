@@ -7,6 +7,7 @@ vendor's demos where these are silent: `user` must be there, if empty.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
 from captcha_gate.decision import Verdict
@@ -23,9 +24,10 @@ __all__ = ["Yidun"]
 
 #: Twenty minutes is the most that an account can allow; half as long again.
 _CLAIM_TTL: Final = 1800.0
-#: What `error` says when the mistake is ours: the signature, the version. 419, wrong parameters, may be the token's.
-_OURS: Final = frozenset({415, 421})
-_THROTTLED: Final = 430
+#: What `error` says: a wrong signature, a wrong version, too many calls. 419, wrong parameters, may be the token's.
+_ERRORS: Final[Mapping[int, Reason]] = MappingProxyType(
+    {415: Reason.BAD_CREDENTIALS, 421: Reason.BAD_CREDENTIALS, 430: Reason.THROTTLED}
+)
 
 
 class Yidun(RemoteProvider):
@@ -87,11 +89,8 @@ def _verdict(reply: Mapping[str, Any]) -> Verdict:
     words = f"{error} {told}".strip()
     if error == 0:
         return _result(reply, told)
-    if error == _THROTTLED:
-        return Verdict.unavailable(Reason.THROTTLED, words)
-    if error in _OURS:
-        return Verdict.misconfigured(words)
-    return Verdict.unavailable(Reason.PROVIDER_ERROR, words) if error >= 500 else Verdict.failed(provider_reason=words)
+    unlisted = Reason.PROVIDER_ERROR if error >= 500 else Reason.INVALID_TOKEN
+    return Verdict.refused(_ERRORS.get(error, unlisted), words)
 
 
 def _result(reply: Mapping[str, Any], told: str) -> Verdict:

@@ -100,6 +100,7 @@ def test_a_ticket_that_a_page_makes_up_is_refused_unasked(ticket):
         (YES, "passed", "ok", 1.0),
         ({"CaptchaCode": 1}, "passed", "ok", None),
         ({**YES, "Score": 30}, "passed", "ok", 0.7),
+        ({**YES, "Score": 90}, "passed", "ok", 0.1),
         ({**YES, "Score": "30", "EvilLevel": True}, "passed", "ok", None),
         ({**YES, "EvilLevel": 100}, "failed", "invalid_token", None),
         ({"CaptchaCode": 7, "CaptchaMsg": "randstr"}, "failed", "invalid_token", None),
