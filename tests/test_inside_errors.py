@@ -132,7 +132,9 @@ def test_without_the_error_each_of_these_requests_is_let_through(world, stage):
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
-@pytest.mark.parametrize("stage", ["captcha_gate.replies.refusal.Refusals.reply", "captcha_gate.{kind}.CaptchaGate._send"])
+@pytest.mark.parametrize(
+    "stage", ["captcha_gate.replies.refusal.Refusals.reply", "captcha_gate.{kind}.CaptchaGate._send"]
+)
 def test_a_refusal_that_cannot_be_written_lets_nobody_through(world, breaks, stage, accept, error):
     gated = world(policy_of(GENEROUS))
     breaks(stage, ERRORS[error])
