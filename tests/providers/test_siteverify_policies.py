@@ -47,18 +47,21 @@ def test_labels_at_the_limit_are_none():
     policy_of({"name": "a", "match": "/a", **demands}, providers={"it": settings("recaptcha-v3")})
 
 
+def misled(*names: str, **providers: dict[str, Any]) -> list[str]:
+    return [warning for warning in rule_with(*names, **providers).warnings if "may also write" in warning]
+
+
 def test_a_token_that_would_go_to_another_vendor_is_warned_of():
     google, h, cf = settings("recaptcha-v2"), settings("hcaptcha"), settings("turnstile")
-    [warning] = rule_with("g", "h", g=google, h=h).warnings
+    [warning] = misled("g", "h", g=google, h=h)
     assert warning == (
         "rules.login: the widget of provider h may also write the field g-recaptcha-response, which provider g reads "
         "first (name h first, or load its script with recaptchacompat=off)"
     )
-    assert rule_with("h", "g", g=google, h=h).warnings == ()
-    assert rule_with("g", "cf", g=google, cf=cf).warnings == ()
+    assert misled("h", "g", g=google, h=h) == []
+    assert misled("g", "cf", g=google, cf=cf) == []
     compat = {**cf, "script": "https://challenges.cloudflare.com/turnstile/v0/api.js?compat=recaptcha"}
-    [warning] = rule_with("g", "cf", g=google, cf=compat).warnings
-    assert "may also write the field g-recaptcha-response" in warning
+    assert len(misled("g", "cf", g=google, cf=compat)) == 1
 
 
 def test_services_that_only_their_secrets_tell_apart_are_warned_of():
