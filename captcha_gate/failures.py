@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from captcha_gate.effects import Decrement, Flow, Get, Increment
+from captcha_gate.effects import Decrement, Flow, Increment
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView
@@ -26,9 +26,6 @@ def may_try(rule: Rule, view: RequestView) -> Flow[bool]:
     if rate is None:
         return True
     key = _key(rule, view)
-    so_far = yield from Get(key)
-    if so_far is not None and int(so_far) >= rate.limit:
-        return False
     if (yield from Increment(key, rate.seconds)) <= rate.limit:
         return True
     yield from Decrement(key)

@@ -186,8 +186,8 @@ MALFORMED = {**TOKEN, "gen_time": "not digits"}
         pytest.param(LOGIN, REFUSES, TOKEN, ["Claim"], 1, id="refused"),
         pytest.param(LOGIN, PASSES, {}, [], 0, id="no token"),
         pytest.param(LOGIN, PASSES, MALFORMED, [], 0, id="malformed"),
-        pytest.param(LIMITED, PASSES, TOKEN, ["Get", "Claim"], 1, id="verified, under a limit"),
-        pytest.param(LIMITED, REFUSES, TOKEN, ["Get", "Claim", "Increment"], 1, id="refused, under a limit"),
+        pytest.param(LIMITED, PASSES, TOKEN, ["Increment", "Claim", "Decrement"], 1, id="verified, under a limit"),
+        pytest.param(LIMITED, REFUSES, TOKEN, ["Increment", "Claim"], 1, id="refused, under a limit"),
         pytest.param(LIMITED, PASSES, {}, [], 0, id="no token, under a limit"),
     ],
 )
