@@ -10,7 +10,7 @@ from support.flood import flood
 from support.live import LiveWorld
 from support.world import GEETEST, LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 
-from captcha_gate.effects import Get, StoreOp
+from captcha_gate.effects import Increment, StoreOp
 from captcha_gate.errors import StoreError
 from captcha_gate.stores.memory import MemoryStore
 from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
@@ -145,7 +145,7 @@ def test_a_monitored_rule_only_records_it(limited):
 def test_a_store_that_fails_lets_nobody_through(limited):
     class Broken(MemoryStore):
         def perform(self, operation: StoreOp) -> object:
-            if isinstance(operation, Get):
+            if isinstance(operation, Increment):
                 raise StoreError("down")
             return super().perform(operation)
 

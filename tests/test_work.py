@@ -209,13 +209,13 @@ def test_a_replay_costs_two_look_ups_and_no_call(world):
     assert len(here.asked) == 1
 
 
-def test_whoever_fails_too_often_costs_one_look_up_and_no_call(world):
+def test_whoever_fails_too_often_is_counted_and_costs_no_call(world):
     store = CountingStore()
     here = world(policy_of({**LOGIN, "limits": {"failed": "1/m"}}), answering(REFUSES), store=store)
     here.post(data=TOKEN)
     store.asked.clear()
     assert here.post(data={**TOKEN, "lot_number": "0" * 32}).status_code == 429
-    assert store.asked == ["Get"]
+    assert store.asked == ["Increment", "Decrement"]
     assert len(here.asked) == 1
 
 

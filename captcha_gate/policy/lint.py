@@ -131,18 +131,18 @@ def _unjudged_scores(policy: Policy) -> Iterator[str]:
 
 
 def _unbound_tokens(policy: Policy) -> Iterator[str]:
-    """Rules that do not ask what a token was made for, though it is told."""
+    """Rules that do not ask what a token was made for, though all of their providers tell it."""
     for rule in policy.rules:
-        if rule.bind.action or rule.bind.hostnames:
+        providers = [policy.providers[name] for name in rule.providers if name in policy.providers]
+        if rule.bind.action or rule.bind.hostnames or any(provider.for_tests for provider in providers):
             continue
-        for name in rule.providers:
-            provider = policy.providers.get(name)
-            told = [] if provider is None or provider.for_tests else sorted(provider.reported() & _BINDING)
-            if told:
-                yield (
-                    f"{_at(rule)}: provider {name} says for which {' and '.join(told)} a token was made, and the rule "
-                    "takes one made for any (write bind: {hostnames: [example.com]}, or an action)"
-                )
+        # What only some of them tell a rule cannot ask for: it would refuse everybody who comes by the others.
+        told = _BINDING.intersection(*(provider.reported() for provider in providers)) if providers else frozenset()
+        if told:
+            yield (
+                f"{_at(rule)}: {' and '.join(rule.providers)} would say for which {' and '.join(sorted(told))} a token "
+                "was made, and the rule takes one made for any (write bind: {hostnames: [example.com]}, or an action)"
+            )
 
 
 def _open_doors(policy: Policy) -> Iterator[str]:

@@ -463,7 +463,12 @@ def test_a_token_that_may_have_been_made_for_anything_is_reported_where_the_prov
     if provider["type"] == "recaptcha-v3":
         rule["score"] = {"min": 0.5}
     found = warnings_of(rule, providers={"it": provider})
-    assert [warning.startswith("rules.a: provider it says ") for warning in found] == [True] * warns
+    assert [warning.startswith("rules.a: it would say ") for warning in found] == [True] * warns
+
+
+def test_what_only_some_providers_of_a_rule_tell_is_not_asked_for():
+    providers = {"it": TURNSTILE, "pow": ALTCHA}
+    assert warnings_of({"name": "a", "match": "/a", "providers": ["it", "pow"]}, providers=providers) == []
 
 
 @pytest.mark.parametrize(("key", "warns"), [("short", True), ("x" * 15, True), ("x" * 16, False)])
