@@ -20,6 +20,7 @@ from captcha_gate import PolicyError, load_policy, widget
 from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.wsgi import CaptchaGate as WsgiGate
 
+ALIYUN = {"type": "aliyun", "access_key_id": "a", "access_key_secret": "s", "scene_id": "1ns8ckkp"}
 KEY = "a key for tests that has at least 32 bytes"
 ASKS = {**LOGIN, "clearance": {"ttl": "10m"}, "challenge": "page"}
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -71,7 +72,7 @@ def test_config_tells_what_the_widget_must_be_bound_to(site):
     rule = {**LOGIN, "providers": "t", "bind": {"action": "login", "cdata": "abc"}}
     world = site(rule, providers={"t": {"type": "turnstile", "site_key": "a-key", "secret": "a-secret"}})
     told = world.request("GET", "/captcha-gate/config?rule=login").json()
-    assert told["providers"][0]["options"] == {"action": "login", "cdata": "abc"}
+    assert told["providers"][0]["options"] == {"size": "normal", "action": "login", "cdata": "abc"}
     assert told["verify"] is None
 
 
@@ -497,7 +498,21 @@ def test_where_no_widget_loads_the_page_has_something_to_send_that_opens_only_on
             {"type": "friendly-v2", "base_url": "https://eu.frcapi.com", "site_key": "a", "api_key": "s"},
             {"api_endpoint": "https://eu.frcapi.com"},
         ),
+        (
+            {"type": "friendly-v1", "base_url": "https://eu-api.friendlycaptcha.eu", "site_key": "a", "secret": "s"},
+            {"puzzle_endpoint": "https://eu-api.friendlycaptcha.eu/api/v1/puzzle"},
+        ),
+        (
+            {"type": "mcaptcha", "base_url": "https://mcaptcha.example.com", "site_key": "a&b", "secret": "s"},
+            {"widget": "https://mcaptcha.example.com/widget/?sitekey=a%26b"},
+        ),
+        ({**ALIYUN, "prefix": "abc123"}, {"prefix": "abc123", "region": "cn"}),
+        (ALIYUN, {"prefix": None, "region": "cn"}),
         ({"type": "vaptcha", "vid": "5b4d9c33a485e50410192331", "key": "s", "scene": 3}, {"scene": 3}),
+        ({**GEETEST, "product": "bind"}, {"product": "bind"}),
+        ({"type": "geetest-v3", "captcha_id": GEETEST["captcha_id"], "private_key": "s"}, {"product": "popup"}),
+        ({"type": "hcaptcha", "site_key": "a", "secret": "s", "size": "invisible"}, {"size": "invisible"}),
+        ({"type": "recaptcha-v2", "site_key": "a", "secret": "s"}, {"size": "normal"}),
     ],
 )
 def test_a_widget_is_told_what_its_account_needs(site, account, options):

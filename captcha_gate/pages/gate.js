@@ -10,6 +10,9 @@
  * captchaGate.attach(form)                for a form that came later
  * captchaGate.reset(form)                 after its answer was used by other means
  *
+ * It draws every type of provider but two, which need a page of one's own: `altcha-sentinel`, whose widget and challenges
+ * come from a server that the gate never asks, and `siteverify`, for what is described to the gate is the server alone.
+ *
  * What it says comes from words.json by way of GET …/config. `captcha` names the widget; its states are `loading`,
  * `idle`, `working`, `solve` (asked of the person), `solved`, `expired`, `closed`, `other` (the next provider is tried),
  * `not_loaded`, `unloaded` (one may go on without), `insecure` (no https); its buttons `retry`, `cancel`, `pass`, `fail`; the dialog has `dialog_title`; the
@@ -62,6 +65,9 @@
    * @property {boolean} [begins] it begins by itself, so that to wait is enough; it may want the person in the end
    * @property {boolean} [overlay] it opens a window in the page, which a modal dialog would cover and disable
    * @property {boolean} [module] its script is a module
+   * @property {boolean} [unscripted] it is drawn without its script
+   * @property {(provider: Provider, language: string) => Record<string, unknown>} [globals] what its script reads in
+   *   `window`, once: of such a vendor a page has one account
    * @property {(provider: Provider, language: string) => Record<string, string>} [query] for the URL of its script
    * @property {Draw} draw
    */
@@ -271,6 +277,10 @@
       Object.entries(names).flatMap(([name, theirs]) => (name in options ? [[theirs, options[name]]] : [])),
     );
 
+  let names = 0;
+  /** For vendors who want an element by its id. @param {HTMLElement} place */
+  const named = (place) => (place.id = `captcha-gate-${++names}`);
+
   /**
    * The siteverify family: `render` gives an id, which `reset` and `execute` take.
    *
@@ -319,6 +329,7 @@
   const always = () => true;
   const invisible = (/** @type {Record<string, any>} */ { size }) => size === "invisible";
   const bound = (/** @type {Record<string, any>} */ { product }) => product === "bind";
+  const MINUTE = String(Math.floor(Date.now() / 60_000));
   const ON = { solved: "callback", expired: "expired-callback", failed: "error-callback" };
 
   /** @type {Record<string, Adapter>} */
@@ -389,6 +400,13 @@
         redraws: true,
       }),
     },
+    mtcaptcha: { globals: mtcaptchaGlobals, draw: mtcaptcha },
+    mcaptcha: { unscripted: true, draw: mcaptcha },
+    tencent: { alone: always, overlay: true, draw: tencent },
+    aliyun: { alone: always, overlay: true, globals: aliyunGlobals, draw: aliyun },
+    // Its documents want a new address each minute, so that an old script is not kept.
+    yidun: { overlay: true, query: () => ({ t: MINUTE }), draw: yidun },
+    "friendly-v1": { alone: always, early: true, module: true, draw: friendly1 },
     "friendly-v2": { alone: always, early: true, module: true, draw: friendly },
     "private-captcha": { alone: always, early: true, draw: privateCaptcha },
     cap: { alone: always, early: true, draw: cap },
@@ -408,7 +426,7 @@
    */
   async function geetest3(box, provider, tell, { language }) {
     const { gt, challenge, success, new_captcha } = await (await ask(provider.challenge ?? "")).json();
-    const product = provider.options.product ?? "popup";
+    const { product } = provider.options;
     const options = {
       gt,
       challenge,
@@ -425,7 +443,7 @@
 
   /** @type {Draw} */
   async function geetest4(box, { site_key, options }, tell, { language }) {
-    const product = options.product ?? "float";
+    const { product } = options;
     const wanted = { captchaId: site_key, product, language: tongue(language, "zho", "eng") };
     await present(() => win.initGeetest4);
     const captcha = await new Promise((made) => win.initGeetest4(wanted, made));
@@ -494,6 +512,164 @@
       tell.solved(Object.fromEntries(Object.entries(solved).map(([name, value]) => [`vaptcha_${name}`, value])));
     };
     return { execute, reset() {} };
+  }
+
+  /**
+   * Its window opens when the form is sent.
+   *
+   * @type {Draw}
+   */
+  async function tencent(_, { site_key }, tell, { language }) {
+    const TencentCaptcha = await present(() => win.TencentCaptcha);
+    const userLanguage = tongue(language, "zh-cn", "en");
+    /** @param {any} told */
+    const heard = ({ ret, ticket, randstr, errorCode }) => {
+      if (ret !== 0) tell.closed();
+      // What the script makes up where it cannot ask its server, the gate refuses: anybody can.
+      else if (errorCode || /^tr?error_/.test(ticket)) tell.failed(`Tencent's script: error ${errorCode}`);
+      else tell.solved({ ticket, randstr });
+    };
+    return { execute: () => new TencentCaptcha(site_key, heard, { userLanguage }).show(), reset() {} };
+  }
+
+  /** @param {Provider} provider */
+  function aliyunGlobals({ options: { prefix, region } }) {
+    if (!prefix) throw new Error("a page cannot draw aliyun without the prefix in the policy");
+    return { AliyunCaptchaConfig: { region, prefix } };
+  }
+
+  /** Milliseconds that Alibaba's script wants between its beginning and the first question. */
+  const WARM_UP = 2000;
+  /**
+   * Alibaba's window. Its documents allow a page one, which a hidden button opens for whoever asks.
+   *
+   * @type {{scene: string | null, button: HTMLElement, warm: Promise<unknown>, tell: Tell} | null}
+   */
+  let aliyunWindow = null;
+
+  /** @type {Draw} */
+  async function aliyun(_, { site_key }, tell, { language }) {
+    const init = await present(() => win.initAliyunCaptcha);
+    const shared = (aliyunWindow ??= aliyunBegun(init, site_key, tongue(language, "cn", "en"), tell));
+    if (shared.scene !== site_key) throw new Error("a page has one scene of aliyun");
+    shared.tell = tell;
+    const execute = async () => {
+      await shared.warm;
+      if (aliyunWindow !== shared) throw new Error("the window of aliyun is gone");
+      shared.tell = tell;
+      shared.button.click();
+    };
+    return { execute, reset() {} };
+  }
+
+  /** @param {(options: object) => void} init @param {string | null} scene @param {string} language @param {Tell} tell */
+  function aliyunBegun(init, scene, language, tell) {
+    const [button, place] = [element("button", { type: "button", hidden: "" }), element("div")];
+    const warm = new Promise((resolve) => setTimeout(resolve, WARM_UP));
+    const shared = { scene, button, warm, tell };
+    document.body.append(button, place);
+    init({
+      SceneId: scene,
+      mode: "popup",
+      element: `#${named(place)}`,
+      button: `#${named(button)}`,
+      language,
+      success: (/** @type {string} */ param) => shared.tell.solved(param),
+      fail() {}, // the window lets the person try again
+      getInstance() {},
+      onClose: (/** @type {string} */ why) => why !== "verifyComplete" && shared.tell.closed(),
+      onError(/** @type {unknown} */ error) {
+        button.remove();
+        place.remove();
+        aliyunWindow = null;
+        shared.tell.failed(error);
+      },
+    });
+    return shared;
+  }
+
+  /** @type {Draw} */
+  async function yidun(box, { site_key }, tell, { language }) {
+    // Not by the vendor's wrapper with a fallback: what that passes by itself, the gate refuses.
+    const init = await present(() => win.initNECaptcha);
+    const options = {
+      captchaId: site_key,
+      element: `#${named(box)}`,
+      mode: "float",
+      lang: tongue(language, "zh-CN", "en"),
+      // After an error it begins anew by itself.
+      onVerify: (/** @type {unknown} */ error, /** @type {any} */ told) => error || tell.solved(told.validate),
+      onError: tell.failed,
+    };
+    const captcha = await new Promise((made, failed) => init(options, made, failed));
+    return { reset: () => captcha.refresh() };
+  }
+
+  /** Who hears of each box: MTCaptcha knows its callbacks by their global names only. @type {Map<string, Tell>} */
+  const mtcaptchaBoxes = new Map();
+
+  /** @param {Provider} provider @param {string} language */
+  function mtcaptchaGlobals({ site_key, options }, language) {
+    const mtcaptchaConfig = {
+      sitekey: site_key,
+      lang: tongue(language, "zh", language),
+      renderQueue: [], // nothing is drawn before it is asked for
+      "verified-callback": "captchaGateMtSolved",
+      "verifyexpired-callback": "captchaGateMtExpired",
+      "error-callback": "captchaGateMtFailed",
+      ...renamed(options, { action: "action" }),
+    };
+    const teller = (/** @type {any} */ { domID }) => mtcaptchaBoxes.get(domID);
+    return {
+      mtcaptchaConfig,
+      captchaGateMtSolved: (/** @type {any} */ told) => teller(told)?.solved(told.verifiedToken),
+      captchaGateMtExpired: (/** @type {any} */ told) => teller(told)?.expired(),
+      captchaGateMtFailed: (/** @type {any} */ told) => teller(told)?.failed("MTCaptcha's script reports an error"),
+    };
+  }
+
+  /** @type {Draw} */
+  async function mtcaptcha(box, { site_key, options }, tell) {
+    const vendor = await present(() => win.mtcaptcha?.renderUI && win.mtcaptcha);
+    const { sitekey, action } = win.mtcaptchaConfig;
+    if (sitekey !== site_key || action !== options.action)
+      throw new Error("a page has one site key and one action of mtcaptcha");
+    const id = named(box);
+    mtcaptchaBoxes.set(id, tell);
+    vendor.renderUI(id);
+    return { reset: () => vendor.resetUI(id) };
+  }
+
+  /**
+   * The frame that mCaptcha's glue makes, without the glue: that finds its place by the page's ids, and only once.
+   *
+   * @type {Draw}
+   */
+  async function mcaptcha(box, { options: { widget } }, tell) {
+    const sandbox = "allow-same-origin allow-scripts allow-popups";
+    const size = { width: "340", height: "78", scrolling: "no", frameborder: "0" };
+    const frame = element("iframe", { src: widget, title: "mCaptcha", sandbox, ...size });
+    addEventListener("message", ({ source, origin, data }) => {
+      if (source === frame.contentWindow && origin === new URL(widget).origin) tell.solved(data.token);
+    });
+    box.append(frame);
+    return {};
+  }
+
+  /** @type {Draw} */
+  async function friendly1(box, { site_key, options }, tell, { language }) {
+    const { WidgetInstance } = await present(() => win.friendlyChallenge);
+    const widget = new WidgetInstance(box, {
+      sitekey: site_key,
+      startMode: "none",
+      solutionFieldName: "-", // none
+      styleNonce: nonce,
+      language: tongue(language, "zh", language),
+      doneCallback: tell.solved,
+      errorCallback: tell.failed,
+      ...renamed(options, { puzzle_endpoint: "puzzleEndpoint" }),
+    });
+    return { execute: () => widget.start(), reset: () => widget.reset() };
   }
 
   /** @type {Draw} */
@@ -903,7 +1079,9 @@
   async function drawn(box, provider, tell, config) {
     const adapter = ADAPTERS[provider.type];
     if (!adapter) throw new Error(`no page can draw ${provider.type}`);
-    if (provider.script) await load(provider.script, adapter.query?.(provider, config.language) ?? {}, adapter.module);
+    for (const [name, value] of Object.entries(adapter.globals?.(provider, config.language) ?? {})) win[name] ??= value;
+    if (provider.script && !adapter.unscripted)
+      await load(provider.script, adapter.query?.(provider, config.language) ?? {}, adapter.module);
     const late = new Promise((_, reject) =>
       setTimeout(reject, 2 * PATIENCE, new Error(`${provider.type} was not drawn`)),
     );

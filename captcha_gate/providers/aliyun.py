@@ -8,7 +8,7 @@ is a JSON object, or one in base 64.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
@@ -34,6 +34,8 @@ _CLAIM_TTL: Final = 1800.0
 _PASSES: Final = frozenset({"T001", "T006"})
 #: Passed because the scene is in test mode, in which everybody passes.
 _TEST_PASS: Final = "T005"
+#: What stands in the address of each region's server.
+_SERVERS: Final[Mapping[str, str]] = MappingProxyType({"cn": "cn-shanghai", "sgp": "ap-southeast-1"})
 #: What VerifyCode refuses for. `F005` is said of the SceneId that we tell; what is said of the page's, a client makes.
 _REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
     {
@@ -72,6 +74,8 @@ class Aliyun(RemoteProvider):
         access_key_secret: of the same.
         scene_id: the one that the page names. It is told from here, never from the page.
         test_mode: the scene is in test mode, where everybody passes. Without it, such a pass is a mistake of ours.
+        prefix: the account's, which a page names; the gate's own script draws nothing without it.
+        region: the page's.
     """
 
     type: Literal["aliyun"]
@@ -79,6 +83,8 @@ class Aliyun(RemoteProvider):
     access_key_secret: Secret
     scene_id: AccountId
     test_mode: Flag = False
+    prefix: AccountId | None = None
+    region: Literal["cn", "sgp"] = "cn"
     base_url: BaseUrl = "https://captcha.cn-shanghai.aliyuncs.com"
     script: ScriptUrl | None = "https://o.alicdn.com/captcha-frontend/aliyunCaptcha/AliyunCaptcha.js"
 
@@ -98,6 +104,16 @@ class Aliyun(RemoteProvider):
     @property
     def site_key(self) -> str:
         return self.scene_id
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"prefix": self.prefix, "region": self.region}
+
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        yield from super().oddities()
+        asked = next((region for region, server in _SERVERS.items() if server in self.base_url), self.region)
+        if self.prefix and asked != self.region:
+            yield "region", f"the server is another region's (write region: {asked}, or another base_url)"
 
     @property
     def for_tests(self) -> Mapping[str, str]:

@@ -35,6 +35,7 @@ FriendlyV1 = listed(
             "'wasm-unsafe-eval'",
             "blob:",
         ),
+        page_options={"puzzle_endpoint": "{base_url}/api/v1/puzzle"},
         field=ClientField("frc-captcha-solution", grammar=_SOLUTION, max_length=_MAX_LENGTH),
         lifetime=_LIFETIME,
         asked=Asked(path="/api/v1/siteverify", encoding=Encoding.JSON, response="solution", site_key="sitekey"),

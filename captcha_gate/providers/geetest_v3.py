@@ -82,6 +82,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             own `fail` counts: where that host does not answer, register decides.
         user: which user GeeTest is told of: `random`, one id for each challenge, or the HMAC of a cookie's value.
         client_type: what the page runs in.
+        product: how the gate's own script draws it; `bind` is a window that opens when the form is sent.
     """
 
     type: Literal["geetest-v3"]
@@ -91,6 +92,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
     bypass_url: BaseUrl | None = None
     user: UserOrRandom = RANDOM
     client_type: Literal["web", "h5", "native", "unknown"] = "web"
+    product: Literal["float", "popup", "bind"] = "popup"
     base_url: BaseUrl = "https://api.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/static/js/gt.0.4.9.js"
 
@@ -113,6 +115,10 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
     @property
     def site_key(self) -> str:
         return self.captcha_id
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"product": self.product}
 
     def is_local(self, fields: Mapping[str, str]) -> bool:
         """An offline challenge tells by itself that it is ours; the client chooses no mode."""

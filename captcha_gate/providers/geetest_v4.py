@@ -45,11 +45,15 @@ class GeetestV4(RemoteProvider):
 
     `result` must be exactly `success`. A reply with `status: error` is a refusal and no outage: the client chooses
     `gen_time`, and a bad one makes GeeTest answer that way; whoever opens on it is opened by `gen_time=x`.
+
+    Attributes:
+        product: how the gate's own script draws it; `bind` is a window that opens when the form is sent.
     """
 
     type: Literal["geetest-v4"]
     captcha_id: AccountId
     captcha_key: Secret
+    product: Literal["float", "popup", "bind"] = "float"
     base_url: BaseUrl = "https://gcaptcha4.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/v4/gt4.js"
 
@@ -76,6 +80,10 @@ class GeetestV4(RemoteProvider):
     @property
     def site_key(self) -> str:
         return self.captcha_id
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"product": self.product}
 
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         return Claimed(fields["lot_number"], _CLAIM_TTL)

@@ -152,6 +152,6 @@ class _Project(SiteverifyProvider):
         return {"Authorization": f"Bearer {bearer.get_secret_value()}"} if bearer is not None else super().headers()
 
 
-RecaptchaV2 = listed(_V2)
+RecaptchaV2 = listed(replace(_V2, sizes=("normal", "compact", "invisible")))
 RecaptchaV3 = listed(_V3)
 RecaptchaEnterprise = listed(_ENTERPRISE, _Project, secret=(Secret | None, Field(default=None, alias="api_key")))

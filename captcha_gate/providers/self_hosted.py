@@ -54,6 +54,7 @@ Mcaptcha = listed(
         """,
         script="https://unpkg.com/@mcaptcha/vanilla-glue@0.1.0-rc2/dist/index.js",
         csp=("https://unpkg.com/@mcaptcha/",),
+        page_options={"widget": "{base_url}/widget/?sitekey={site_key}"},
         field=ClientField("mcaptcha__token", max_length=4096),
         lifetime=3600,
         asked=Asked(path="/api/v1/pow/siteverify", encoding=Encoding.JSON, response="token", site_key="key"),

@@ -114,6 +114,7 @@ class Vendor:
         unsafe_styles: its widget needs inline styles, too.
         page_options: what its widget must be told besides the site key. `{base_url}` and `{site_key}` stand for the
             account's.
+        sizes: in which its widget can be drawn, the vendor's default first: the policy's key `size` is one of them.
         credential: the policy's key for the secret: the vendor's own name for it.
         probe: a token that no page made, but in the vendor's own form. `{hex}` stands for random digits.
         labels: what the vendor allows in what a page tells it.
@@ -134,6 +135,7 @@ class Vendor:
     csp: tuple[str, ...] = ()
     unsafe_styles: bool = False
     page_options: Mapping[str, str] = dataclasses.field(default_factory=_no_options)
+    sizes: tuple[str, ...] = ()
     credential: str = "secret"
     probe: str = "{hex}"
     labels: Mapping[Reports, Label] = dataclasses.field(default_factory=_no_labels)
@@ -191,7 +193,8 @@ class SiteverifyProvider(RemoteProvider):
     @property
     def page_options(self) -> Mapping[str, Any]:
         account = {"base_url": self.base_url, "site_key": quote(self.key_of_page or "", safe="")}
-        return {name: told.format(**account) for name, told in self.vendor.page_options.items()}
+        told = {name: template.format(**account) for name, template in self.vendor.page_options.items()}
+        return {**told, "size": vars(self)["size"]} if self.vendor.sizes else told
 
     @property
     def csp_sources(self) -> tuple[str, ...]:
@@ -308,6 +311,7 @@ def listed(
         "script": (ScriptUrl | None, None if "{" in (vendor.script or "") else vendor.script),
         "key_of_page": (AccountId, Field(alias="site_key")),
         "secret": (Secret, Field(alias=vendor.credential)),
+        **({"size": (Literal.__getitem__(vendor.sizes), vendor.sizes[0])} if vendor.sizes else {}),
         **keys,
     }
     name = "".join(part.capitalize() for part in vendor.type.split("-"))

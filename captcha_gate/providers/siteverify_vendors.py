@@ -31,6 +31,7 @@ Turnstile = listed(
         base_url="https://challenges.cloudflare.com",
         script="https://challenges.cloudflare.com/turnstile/v0/api.js",
         csp=("https://challenges.cloudflare.com",),
+        sizes=("normal", "flexible", "compact"),
         field=ClientField("cf-turnstile-response", max_length=2048),
         lifetime=300,
         asked=Asked(
@@ -80,6 +81,7 @@ Hcaptcha = listed(
         base_url="https://api.hcaptcha.com",
         script="https://js.hcaptcha.com/1/api.js?recaptchacompat=off",
         csp=("https://hcaptcha.com", "https://*.hcaptcha.com"),
+        sizes=("normal", "compact", "invisible"),
         field=ClientField("h-captcha-response", max_length=16384),
         lifetime=120,
         asked=Asked(path="/siteverify", site_key="sitekey", client_ip="remoteip"),

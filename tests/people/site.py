@@ -52,7 +52,7 @@ class Site:
     Attributes:
         decisions: of its gate, in order.
         posted: the forms that arrived, each as the pairs that were sent.
-        csp_hosts: where vendors' scripts may come from, in the form's page.
+        csp_hosts: where vendors' scripts and frames may come from, in the form's page.
         form: what stands before the form's button.
     """
 
@@ -69,6 +69,7 @@ class Site:
         page = Template(FORM).substitute(nonce=nonce, rule="login", action=action, inside=self.form)
         policy = (
             f"default-src 'none'; script-src 'nonce-{nonce}' {self.csp_hosts}; style-src 'unsafe-inline'; "
+            f"frame-src {self.csp_hosts}; "
             "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         )
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})

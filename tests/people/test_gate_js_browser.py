@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -311,13 +312,39 @@ FAMILY = {
         {"endpoint": "https://cap.example/1x0/"},
     ),
 }
+OTHERS = {
+    "friendly-v1": ({"site_key": "1x0", "secret": "s"}, "frc-captcha-solution", {}),
+    "mtcaptcha": ({"site_key": "1x0", "private_key": "s"}, "mtcaptcha-verifiedtoken", {"action": "login"}),
+    "tencent": (
+        {"secret_id": "a", "secret_key": "s", "captcha_app_id": 190000000, "app_secret_key": "s"},
+        "ticket",
+        {},
+    ),
+    "aliyun": (
+        {"access_key_id": "a", "access_key_secret": "s", "scene_id": "1x0", "prefix": "abc123"},
+        "captchaVerifyParam",
+        {},
+    ),
+    "yidun": ({"captcha_id": "1x0", "secret_id": "a", "secret_key": "s"}, "NECaptchaValidate", {}),
+}
 #: Those whose button a person presses. hCaptcha is drawn without one here.
-BUTTONS = {"turnstile", "recaptcha-v2", "captchafox", "yandex", "prosopo"}
+BUTTONS = {"turnstile", "recaptcha-v2", "captchafox", "yandex", "prosopo", "mtcaptcha", "yidun"}
+#: Those that open a window of their own when the form is sent.
+WINDOWS = ("tencent", "aliyun")
 
 
-@pytest.mark.parametrize("kind", FAMILY)
-def test_each_of_the_siteverify_family_gives_a_new_token_each_time(page: Any, site: Any, kind: str) -> None:
-    account, name, options = FAMILY[kind]
+def play(page: Any, shop: Any) -> None:
+    """Answer for the vendor of the site's first provider with the stand-in of its script."""
+    first = next(iter(shop.policy.providers.values()))
+    shop.csp_hosts = "/".join(first.script.split("/")[:3])
+    name = "siteverify" if first.type in FAMILY else first.type
+    body = "".join((SCRIPTS / f"{part}.js").read_text() for part in ("common", name))
+    page.route(first.script + "*", lambda route: route.fulfill(body=body, content_type="text/javascript"))
+
+
+@pytest.mark.parametrize("kind", [*FAMILY, *OTHERS])
+def test_each_kind_gives_a_new_token_each_time(page: Any, site: Any, kind: str) -> None:
+    account, name, options = {**FAMILY, **OTHERS}[kind]
     shop = site({"them": {"type": kind, **account}})
 
     def with_options(text: str) -> str:
@@ -326,10 +353,7 @@ def test_each_of_the_siteverify_family_gives_a_new_token_each_time(page: Any, si
         return json.dumps(config)
 
     alter(page, "**/config?*", with_options)
-    script = shop.policy.providers["them"].script
-    shop.csp_hosts = "/".join(script.split("/")[:3])
-    stand_in = (SCRIPTS / "siteverify.js").read_text()
-    page.route(script + "*", lambda route: route.fulfill(body=stand_in, content_type="text/javascript"))
+    play(page, shop)
     opens(page, shop, "form?action=/echo")
     for _ in range(2):
         fills(page)
@@ -337,12 +361,108 @@ def test_each_of_the_siteverify_family_gives_a_new_token_each_time(page: Any, si
             button(page, "Solve").click()
             says(page, "solved")
         button(page, "Log in").click()
+        if kind in WINDOWS:
+            button(page, "Solve").click()
         welcome(page)
         page.go_back(wait_until="commit")
     tokens = [[value for key, value in sent if key == name] for sent in shop.posted]
     assert tokens == [["token-1"], ["token-2"]]
     if "action" in options:
         assert page.evaluate("window.asked").endswith("login")
+
+
+def account_of(kind: str, **changed: Any) -> dict[str, Any]:
+    return {"type": kind, **OTHERS[kind][0], **changed}
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_a_window_that_is_closed_is_opened_again(page: Any, site: Any, kind: str) -> None:
+    shop = site({"them": account_of(kind)})
+    play(page, shop)
+    opens(page, shop, "form?action=/echo")
+    fills(page)
+    button(page, "Log in").click()
+    button(page, "Close").click()
+    says(page, "closed")
+    assert shop.posted == []
+    button(page, "Log in").click()
+    button(page, "Solve").click()
+    welcome(page)
+    assert len(shop.posted) == 1
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_a_vendor_that_cannot_reach_its_server_gives_way(page: Any, site: Any, kind: str) -> None:
+    shop = site({"them": account_of(kind), "robot": FAKE})
+    play(page, shop)
+    opens(page, shop, "form?action=/echo")
+    button(page, "Log in").click()
+    button(page, "Fail").click()
+    says(page, "solve")
+    button(page, "Pass").click()
+    welcome(page)
+    [sent] = shop.posted
+    assert {"fake", "ticket", "captchaVerifyParam"} & dict(sent).keys() == {"fake"}
+
+
+def test_tencents_ticket_goes_with_its_random_text(page: Any, site: Any) -> None:
+    shop = site({"them": account_of("tencent")})
+    play(page, shop)
+    opens(page, shop, "form?action=/echo")
+    button(page, "Log in").click()
+    button(page, "Solve").click()
+    welcome(page)
+    assert {("ticket", "token-1"), ("randstr", "@1")} <= set(shop.posted[0])
+
+
+def test_all_of_a_page_share_the_one_window_of_aliyun(page: Any, site: Any) -> None:
+    shop = site({"them": account_of("aliyun")})
+    play(page, shop)
+    opens(page, shop, "form?action=/echo")
+    ask(page, "echo")
+    button(page, "Solve").click()
+    assert answer(page)[0] == 200
+    button(page, "Log in").click()
+    button(page, "Solve").click()
+    welcome(page)
+    assert dict(shop.posted[-1])["captchaVerifyParam"] == "token-2"
+
+
+def test_aliyun_without_a_prefix_gives_way(page: Any, site: Any) -> None:
+    account = account_of("aliyun")
+    del account["prefix"]
+    shop = site({"them": account, "robot": FAKE})
+    play(page, shop)
+    opens(page, shop, "form?action=/echo")
+    says(page, "other")
+    button(page, "Pass").click()
+
+
+def test_mcaptchas_frame_alone_gives_a_token_and_each_its_own(page: Any, site: Any) -> None:
+    instance = "https://mcaptcha.example"
+    shop = site({"them": {"type": "mcaptcha", "site_key": "1x0", "secret": "s", "base_url": instance}})
+    shop.csp_hosts = instance
+    tokens = (f"token-{number}" for number in itertools.count(1))
+
+    def widget(route: Any) -> None:
+        assert route.request.url == f"{instance}/widget/?sitekey=1x0"
+        button = f"""<button onclick="parent.postMessage({{token: '{next(tokens)}'}}, '*')">Solve</button>"""
+        route.fulfill(body=f"<!doctype html>{button}", content_type="text/html")
+
+    page.route(f"{instance}/**", widget)
+    opens(page, shop, "form?action=/echo")
+    solve = page.frame_locator("iframe[title=mCaptcha]").get_by_role("button", name="Solve")
+    solve.click()
+    says(page, "solved")
+    page.evaluate("captchaGate.reset(document.querySelector('form'))")
+    solve.wait_for()
+    page.evaluate("postMessage({token: 'mine'}, '*')")
+    button(page, "Log in").click()
+    says(page, "solve")
+    solve.click()
+    welcome(page)
+    [sent] = shop.posted
+    assert [value for name, value in sent if name == "mcaptcha__token"] == ["token-2"]
 
 
 def test_a_script_that_is_blocked_gives_way_to_the_next_provider(page: Any, site: Any) -> None:

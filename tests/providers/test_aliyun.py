@@ -21,6 +21,7 @@ from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
 
 OBJECT = '{"sceneId":"1ns8ckkp","certifyId":"x5uU0wAifK","deviceToken":"U0df+/==","data":"a b&c=\\u00e9\\"\\\\"}'
 BASE64 = "eyJjZXJ0aWZ5SWQiOiJ4NXVVMHdBaWZLIiwic2NlbmVJZCI6IjFuczhja2twIn0="
+SINGAPORE = "https://captcha.ap-southeast-1.aliyuncs.com"
 KEYS = {"access_key_id": "LTAI5tEXAMPLE", "access_key_secret": "a-secret-key", "scene_id": "1ns8ckkp"}
 YES = {"Code": "Success", "Success": True, "Result": {"VerifyResult": True, "VerifyCode": "T001"}}
 
@@ -149,6 +150,23 @@ def test_a_scene_in_test_mode_passes_where_the_policy_is_one_for_tests():
     with pytest.raises(PolicyError, match=r"providers\.ali\.test_mode: a scene in test mode passes everybody"):
         policy_of(providers={"ali": settings})
     policy_of(providers={"ali": settings}, allow_test_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "warnings"),
+    [
+        ({"prefix": "abc123"}, ()),
+        ({"prefix": "abc123", "region": "sgp", "base_url": SINGAPORE}, ()),
+        ({"prefix": "abc123", "region": "sgp", "base_url": "https://proxy.example.com"}, ()),
+        ({"base_url": SINGAPORE}, ()),
+        ({"prefix": "abc123", "region": "sgp"}, ("region: the server is another region's (write region: cn, or",)),
+        ({"prefix": "abc123", "base_url": SINGAPORE}, ("region: the server is another region's (write region: sgp,",)),
+    ],
+)
+def test_a_page_of_another_region_than_the_server_is_warned_of(keys, warnings):
+    found = policy_of(providers={"ali": {"type": "aliyun", **KEYS, **keys}}).warnings
+    assert len(found) == len(warnings)
+    assert all(line.startswith(f"providers.ali.{start}") for line, start in zip(found, warnings, strict=True))
 
 
 def test_the_probe_is_what_a_page_could_have_sent():
