@@ -293,7 +293,7 @@ def test_each_vendor_is_drawn_solved_and_verified_also_after_back(page: Any, ven
 
 FAMILY = {
     "turnstile": ({"site_key": "1x0", "secret": "s"}, "cf-turnstile-response", {"action": "login"}),
-    "hcaptcha": ({"site_key": "1x0", "secret": "s"}, "h-captcha-response", {"size": "invisible"}),
+    "hcaptcha": ({"site_key": "1x0", "secret": "s", "size": "invisible"}, "h-captcha-response", {}),
     "recaptcha-v2": ({"site_key": "1x0", "secret": "s"}, "g-recaptcha-response", {}),
     "recaptcha-v3": ({"site_key": "1x0", "secret": "s"}, "g-recaptcha-response", {"action": "login"}),
     "recaptcha-enterprise": (
