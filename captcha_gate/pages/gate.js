@@ -465,7 +465,8 @@
     captcha.onSuccess(() => tell.solved(captcha.getValidate()));
     if (!bound({ product })) return (captcha.appendTo(box), {});
     captcha.onClose(tell.closed);
-    return { execute: () => captcha[open]() };
+    const ready = new Promise((resolve) => captcha.onReady(resolve)); // before, it opens nothing
+    return { execute: () => ready.then(() => captcha[open]()) };
   }
 
   /** @type {Draw} */
