@@ -10,8 +10,8 @@
  * captchaGate.attach(form)                for a form that came later
  * captchaGate.reset(form)                 after its answer was used by other means
  *
- * It draws every type of provider but two, which need a page of one's own: `altcha-sentinel`, whose widget and challenges
- * come from a server that the gate never asks, and `siteverify`, for what is described to the gate is the server alone.
+ * It draws the gate's own types of provider but two, which need a page of one's own: "altcha-sentinel", whose widget and
+ * challenges come from a server that the gate never asks, and "siteverify", of which the gate knows the server alone.
  *
  * What it says comes from words.json by way of GET …/config. `captcha` names the widget; its states are `loading`,
  * `idle`, `working`, `solve` (asked of the person), `solved`, `expired`, `closed`, `other` (the next provider is tried),
@@ -465,7 +465,8 @@
     captcha.onSuccess(() => tell.solved(captcha.getValidate()));
     if (!bound({ product })) return (captcha.appendTo(box), {});
     captcha.onClose(tell.closed);
-    return { execute: () => captcha[open]() };
+    const ready = new Promise((resolve) => captcha.onReady(resolve)); // before, it opens nothing
+    return { execute: () => ready.then(() => captcha[open]()) };
   }
 
   /** @type {Draw} */

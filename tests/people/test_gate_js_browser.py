@@ -254,9 +254,9 @@ def vendor(request: pytest.FixtureRequest, page: Any, site: Any) -> Any:
     """A page whose vendor is played: its script here, its server on loopback."""
     from captcha_gate.testing import vendors
 
-    name, played = request.param
+    (name, played), keys = request.param
     with getattr(vendors, played)() as server:
-        shop = site({"cn": server.account()})
+        shop = site({"cn": {**server.account(), **keys}})
         script = shop.policy.providers["cn"].script
         shop.csp_hosts = "/".join(script.split("/")[:3])
         body = "".join((SCRIPTS / f"{part}.js").read_text() for part in ("common", name))
@@ -276,7 +276,7 @@ VENDORS = {
 }
 
 
-@pytest.mark.parametrize("vendor", VENDORS.items(), ids=list(VENDORS), indirect=True)
+@pytest.mark.parametrize("vendor", [(item, {}) for item in VENDORS.items()], ids=list(VENDORS), indirect=True)
 def test_each_vendor_is_drawn_solved_and_verified_also_after_back(page: Any, vendor: Any) -> None:
     shop, _ = vendor
     opens(page, shop)
@@ -291,9 +291,28 @@ def test_each_vendor_is_drawn_solved_and_verified_also_after_back(page: Any, ven
     assert outcomes(shop) == ["ok", "ok"]
 
 
+BIND = [(item, {"product": "bind"}) for item in VENDORS.items() if item[0].startswith("geetest")]
+
+
+@pytest.mark.parametrize("vendor", BIND, ids=["v3", "v4"], indirect=True)
+def test_geetest_bound_to_the_form_opens_when_it_is_sent(page: Any, vendor: Any) -> None:
+    shop, _ = vendor
+    opens(page, shop)
+    for _ in range(2):
+        fills(page)
+        button(page, "Log in").click()
+        button(page, "Close").click()
+        says(page, "closed")
+        button(page, "Log in").click()
+        button(page, "Solve").click()
+        welcome(page)
+        page.go_back(wait_until="commit")
+    assert outcomes(shop) == ["ok", "ok"]
+
+
 FAMILY = {
     "turnstile": ({"site_key": "1x0", "secret": "s"}, "cf-turnstile-response", {"action": "login"}),
-    "hcaptcha": ({"site_key": "1x0", "secret": "s"}, "h-captcha-response", {"size": "invisible"}),
+    "hcaptcha": ({"site_key": "1x0", "secret": "s", "size": "invisible"}, "h-captcha-response", {}),
     "recaptcha-v2": ({"site_key": "1x0", "secret": "s"}, "g-recaptcha-response", {}),
     "recaptcha-v3": ({"site_key": "1x0", "secret": "s"}, "g-recaptcha-response", {"action": "login"}),
     "recaptcha-enterprise": (

@@ -17,7 +17,7 @@
       demand(performance.now() - begun > 2000, "it was asked too early");
       const close = (why) => given.onClose(why);
       opened({
-        Solve: () => (given.success(`token-${++count}`), close("verifyComplete")),
+        Solve: () => (close("verifyComplete"), given.success(`token-${++count}`)),
         Close: () => close("userDismiss"),
         Fail: () => given.onError({ code: "InitError" }),
       });
