@@ -13,8 +13,8 @@ from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone, UnsupportedScope
 from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
-from captcha_gate.passes.afterwards import Answer, leaves_something
-from captcha_gate.passes.cookies import with_cookies
+from captcha_gate.passes.afterwards import Answer
+from captcha_gate.passes.cookies import kept_private
 from captcha_gate.replies.page import LONGEST_FORM
 from captcha_gate.replies.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
@@ -141,7 +141,7 @@ class CaptchaGate:
                 await self._refuse(decision, view, body, receive, send)
                 return
             body.rewind()
-            watched = self._watching(decision, view, body, send) if leaves_something(decision) else send
+            watched = self._watching(decision, view, body, send) if self._mounted.gate.watches(decision, view) else send
             await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, watched)
         except ClientGone:
             return
@@ -164,8 +164,9 @@ class CaptchaGate:
                 answer = Answer(message["status"], location)
                 left = await self._run(self._mounted.gate.answered(decision, view, answer), body)
                 self._mounted.report.left(decision, left)
-                if left.cookies:
-                    message = {**message, "headers": _encoded(with_cookies(_decoded(headers), left.cookies))}
+                kept = kept_private(_decoded(headers)) if left.private else _decoded(headers)
+                ours = [("set-cookie", cookie) for cookie in left.cookies]
+                message = {**message, "headers": _encoded([*kept, *ours])}
             await send(message)
 
         return watched

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
@@ -18,7 +18,7 @@ from captcha_gate.errors import ClientGone, RepeatedField, StoreError, Unreadabl
 from captcha_gate.failures import did_not_fail, may_try
 from captcha_gate.judge import annotates, judge
 from captcha_gate.outcome import Mode, Outcome, Reason
-from captcha_gate.passes.afterwards import Answer, Left, after, pass_of
+from captcha_gate.passes.afterwards import Answer, Left, after, leaves_something
 from captcha_gate.passes.clearance import Clearances
 from captcha_gate.passes.forgiveness import forgiven
 from captcha_gate.passes.openings import keep_open, opened_before
@@ -91,10 +91,10 @@ class Gate:
         earlier = yield from self._clearances.cleared(rule, view, now)
         if earlier is not None:
             return _cleared(rule, Reason.CLEARANCE, earlier)
-        earlier = yield from forgiven(rule, view, now)
+        earlier = yield from forgiven(rule, view, now, self.policy.providers)
         if earlier is not None:
             return _cleared(rule, Reason.FORGIVEN, earlier)
-        earlier = yield from opened_before(rule, view)
+        earlier = yield from opened_before(rule, view, self.policy.providers)
         if earlier is not None:
             return _concluded(rule, earlier.provider, earlier.verdict, opens=True)
         return (yield from self._by_token(rule, view))
@@ -156,25 +156,42 @@ class Gate:
         """What the token of a request is worth under a rule, whatever passed before and whichever rule it matches."""
         return (yield from _guarded(rule, self._by_token(rule, view)))
 
-    def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
-        """What the application's answer to a request that passed leaves for later ones."""
-        rule = self.policy.named[decision.rule]
-        clearances, now = self._clearances, self._clock()
-        try:
-            return (yield from after(decision, rule, view, answer, clearances=clearances, now=now, new_id=self._new_id))
-        except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
-            return Left([], _place(error))
+    def watches(self, decision: Decision, view: RequestView) -> bool:
+        """Whether the application's answer to a request matters to later ones."""
+        rule = self.policy.named.get(decision.rule)
+        return rule is not None and leaves_something(decision, rule, view)
 
-    def cookie_for(self, decision: Decision, view: RequestView) -> Flow[str | None]:
+    def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
+        """What the application's answer to a request leaves for later ones."""
+        rule, passed = self.policy.named[decision.rule], self._passed(decision)
+        terms: dict[str, Any] = {"clearances": self._clearances, "now": self._clock(), "new_id": self._new_id}
+        try:
+            return (yield from after(decision, rule, passed, view, answer, **terms))
+        except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
+            return Left([], forgotten=_place(error))
+
+    def cookies_for(self, decision: Decision, view: RequestView) -> Flow[list[str]]:
         """What a token is worth that came ahead of its request: a clearance, or that the rule opens.
 
         Raises:
             StoreError: it cannot be remembered.
         """
-        rule, passed = self.policy.named[decision.rule], pass_of(decision)
+        rule, passed = self.policy.named[decision.rule], self._passed(decision)
         if passed is not None:
-            return self._clearances.cookie(rule, passed, view, self._clock(), self._new_id())
-        return (yield from keep_open(rule, decision, view, self._new_id())) if decision.opened else None
+            return self._clearances.cookies(rule, passed, view, self._clock(), self._new_id())
+        if not decision.opened or decision.provider is None:
+            return []
+        opened = Pass(decision.provider, self._account(decision.provider), Verdict.unavailable(decision.reason))
+        return (yield from keep_open(rule, opened, view, self._new_id()))
+
+    def _passed(self, decision: Decision) -> Pass | None:
+        """What a request passed by, just now or before it was redirected here; `None` where it did not."""
+        if not decision.verified or decision.basis is None or decision.provider is None:
+            return None
+        return Pass(decision.provider, self._account(decision.provider), decision.basis.verdict)
+
+    def _account(self, provider: str) -> str:
+        return self.policy.providers[provider].account_id
 
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""

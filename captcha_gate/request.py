@@ -29,6 +29,8 @@ _OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-overri
 _METHOD_PARAMETER: Final = re.compile(r"(?:^|[&;?])_method=([^&;]*)")
 _MAX_OVERRIDES: Final = 8
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::\d*)?")
+#: Cookies of the gate's that are looked at, the newest: more than a person has tabs.
+_MAX_OWN_COOKIES: Final = 16
 #: More parameters than any form has; beyond it, looking on only helps an attacker. Starlette and Django say 1000.
 MAX_PARAMETERS: Final = 1000
 
@@ -198,6 +200,15 @@ class RequestView:
         """The cookies in order, duplicates included."""
         header = "; ".join(self.headers.get_all("cookie"))
         return tuple(parse_cookie(header).items(multi=True))
+
+    def own_cookies(self, beginning: str) -> tuple[tuple[str, str], ...]:
+        """The cookies whose names begin so, in the order of the header: a few at most, and split as RFC 6265 §5.2 does.
+
+        Quotes mean nothing there: between two of them, of whatever cookies, ours would else be lost.
+        """
+        pairs = [item.strip(" \t").partition("=") for item in "; ".join(self.headers.get_all("cookie")).split(";")]
+        ours = [(name, value) for name, _, value in pairs if name.startswith(beginning)]
+        return tuple(ours[-_MAX_OWN_COOKIES:])
 
     def cookie(self, name: str) -> str | None:
         """The cookie's only value; `None` where it is missing or given more than once."""

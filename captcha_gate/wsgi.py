@@ -14,8 +14,8 @@ from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
 from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.passes.afterwards import Answer, leaves_something
-from captcha_gate.passes.cookies import with_cookies
+from captcha_gate.passes.afterwards import Answer
+from captcha_gate.passes.cookies import kept_private
 from captcha_gate.replies.page import LONGEST_FORM
 from captcha_gate.replies.reply import Reply, plain_reply, readable_across_origins
 from captcha_gate.report import OnDecision
@@ -114,7 +114,7 @@ class CaptchaGate:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
-        if leaves_something(decision):
+        if self._mounted.gate.watches(decision, view):
             start_response = self._watching(decision, view, body, start_response)
         if not body.was_read:
             return self.app(environ, start_response)
@@ -134,10 +134,11 @@ class CaptchaGate:
 
         def watched(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
             location = "".join(value for name, value in headers if name.lower() == "location")
-            answer = Answer(int(status[:3]), location)
+            answer = Answer(int(status[:3]) if status[:3].isdecimal() else 0, location)
             left = self._run(self._mounted.gate.answered(decision, view, answer), body)
             self._mounted.report.left(decision, left)
-            return start_response(status, with_cookies(headers, left.cookies) if left.cookies else headers, *more)
+            kept = kept_private(headers) if left.private else headers
+            return start_response(status, [*kept, *(("Set-Cookie", cookie) for cookie in left.cookies)], *more)
 
         return watched
 

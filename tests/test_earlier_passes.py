@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from http.cookies import SimpleCookie
 
+import altcha
+import httpx
 import pytest
 from support.live import ManualClock
-from support.world import LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
+from support.world import GEETEST, LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 
+from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.passes.signing import Signer
 from captcha_gate.stores.memory import MemoryStore
 
@@ -131,7 +136,7 @@ def test_a_clearance_that_was_changed_or_signed_by_others_is_none(visiting):
     [(name, value)] = browser.jar.items()
     forger = visiting(CLEARS, secret_key="another key that has at least 32 bytes, too")
     forger.post(token=TOKEN)
-    for other in (value[:-2] + "xx", "x" + value, value.partition(".")[0], "", forger.jar[name]):
+    for other in (value[:-2] + "xx", "x" + value, value.partition(".")[0], "", *forger.jar.values()):
         browser.jar = {name: other}
         assert browser.post().status_code == 403, other
 
@@ -172,7 +177,7 @@ def test_over_tls_the_cookie_is_the_hosts_own_and_the_plain_name_is_not_read(vis
     browser = visiting(CLEARS)
     browser.world.scheme = "https"
     header = browser.post(token=TOKEN).headers["set-cookie"]
-    assert header.startswith("__Host-captcha_gate_clearance_auth=")
+    assert header.startswith("__Host-captcha_gate_clearance_auth_")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(header.split("; "))
     [(name, value)] = browser.jar.items()
     browser.jar = {name.removeprefix("__Host-"): value}
@@ -311,3 +316,179 @@ def test_neither_cookie_holds_the_token_or_a_secret(visiting):
     for private in (*TOKEN.values(), KEY, "b09a7aafbfd83f73"):
         assert private not in text
         assert all(private not in value for value in browser.jar.values())
+
+
+# A realm of several rules
+
+
+STRICT = {"name": "pay", "match": "/pay", "clearance": {"ttl": "1m", "uses": 1, "realm": "auth"}}
+
+
+def test_a_rules_own_uses_hold_for_a_clearance_that_another_rule_gave(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "realm": "auth"}}, STRICT)
+    browser.post(token=TOKEN)
+    assert [browser.post("/pay").status_code for _ in range(3)] == [200, 403, 403]
+    assert [browser.post().status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_rules_own_time_holds_for_a_clearance_that_another_rule_gave(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "realm": "auth"}}, STRICT)
+    browser.post(token=TOKEN)
+    browser.clock.now += 61
+    assert (browser.post("/pay").status_code, browser.post().status_code) == (403, 200)
+
+
+def test_the_uses_of_a_clearance_hold_on_every_rule_of_its_realm(visiting):
+    loose = {"name": "loose", "match": "/loose", "clearance": {"ttl": "1h", "realm": "auth"}}
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "uses": 2, "realm": "auth"}}, loose)
+    browser.post(token=TOKEN)
+    assert [browser.post("/loose").status_code for _ in range(4)] == [200, 200, 403, 403]
+
+
+def test_rules_of_one_realm_keep_each_others_clearances(visiting):
+    realm = {"providers": "global", "score": {"min": 0.1}, "clearance": {"ttl": "1h", "realm": "auth"}}
+    rules = [{"name": name, "match": f"/{name}", "bind": {"action": name}, **realm} for name in ("login", "search")]
+    browser = visiting(*rules, providers=SCORED)
+    for name in ("login", "search"):
+        browser.world.vendor = answering({"success": True, "score": 0.9, "action": name})
+        browser.post(f"/{name}", token={"g-recaptcha-response": f"a-token-for-{name}"})
+    assert [browser.post(f"/{name}").status_code for name in ("login", "search", "login")] == [200] * 3
+
+
+def test_tabs_do_not_use_up_each_others_clearances(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "uses": 1}})
+    for number in range(2):
+        browser.jar, before = {}, browser.jar
+        browser.post(token=fresh(number))
+        browser.jar = {**before, **browser.jar}
+    assert [browser.post().status_code for _ in range(3)] == [200, 200, 403]
+
+
+def test_a_browser_keeps_few_clearances_and_the_newest_of_them(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "uses": 1}})
+    for number in range(8):
+        browser.clock.now += 1
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.jar.items())
+        # A clearance would be taken first, so each of these has one that is used up.
+        browser.world.gate._mounted.store._entries.clear()
+        response = browser.world.post(
+            "/captcha-gate/verify?rule=login",
+            headers={"cookie": cookie, **{f"x-captcha-{k.replace('_', '-')}": v for k, v in fresh(number).items()}},
+        )
+        for header in response.headers.get_list("set-cookie"):
+            for name, morsel in SimpleCookie(header).items():
+                browser.jar[name] = morsel.value
+                if morsel["max-age"] == "0":
+                    del browser.jar[name]
+    assert len(browser.jar) == 4
+
+
+def test_two_accounts_of_one_key_are_two_providers(visiting):
+    """`easy` and `hard` differ in their work alone: who did the easy one has not done the hard one."""
+    pow_ = {"type": "altcha", "hmac_key": "one key for both, which is long enough"}
+    providers = {"easy": {**pow_, "cost": 1}, "hard": {**pow_, "cost": 2}}
+    realm = {"clearance": {"ttl": "1h", "realm": "all"}}
+    rules = [{"name": name, "match": f"/{name}", "providers": name, **realm} for name in providers]
+    browser = visiting(*rules, providers=providers)
+    browser.clock.now = time.time()  # the library has a clock of its own
+    challenge = altcha.Challenge.from_dict(browser.world.request("GET", "/captcha-gate/easy/challenge").json())
+    answer = altcha.Payload(challenge, altcha.solve_challenge(challenge)).to_base64()
+    assert browser.post("/easy", token={"altcha": answer}).status_code == 200
+    assert (browser.post("/easy").status_code, browser.post("/hard").status_code) == (200, 403)
+
+
+# Odd cookies, odd answers
+
+
+@pytest.mark.parametrize("around", ["{name}=junk; {}", "{}; {name}=junk", 'a="x; {}; z=y"', '"; {}', "; ;{};", "{};{}"])
+def test_no_other_cookie_hides_a_clearance(visiting, around):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h"}})
+    browser.post(token=TOKEN)
+    [(name, value)] = browser.jar.items()
+    header = around.format(f"{name}={value}", f"{name}={value}", name=name)
+    assert browser.world.post(headers={"cookie": header}).status_code == 200
+
+
+def test_a_clearance_of_another_format_counts_as_none_and_costs_nobody_the_way_by_a_token(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h"}})
+    signer = Signer([KEY], "clearance")
+    for content in ({}, {"format": 2, "at": 1}, {"format": 1, "at": 0, "told": {}} | {"realm": "login"}):
+        browser.jar = {"captcha_gate_clearance_login_00000000": signer.sign(content)}
+        if "realm" not in content:
+            assert browser.post().status_code == 403
+    browser.jar = {"captcha_gate_clearance_login_00000000": signer.sign({"id": "1"})}
+    assert browser.post(token=TOKEN).status_code == 200
+
+
+def test_a_clearance_that_cannot_be_bound_is_not_given(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h", "bind_network": "true"}})
+    assert browser.post(token=TOKEN, client=("", 0)).status_code == 200
+    assert browser.jar == {}
+    headers = {f"x-captcha-{name.replace('_', '-')}": value for name, value in fresh(1).items()}
+    ahead = browser.world.post("/captcha-gate/verify?rule=login", headers=headers, client=("", 0))
+    assert (ahead.status_code, "set-cookie" in ahead.headers) == (503, False)
+
+
+def test_a_redirection_uses_up_no_clearance(visiting):
+    browser = visiting({**LOGIN, "match": {"path": ["/login", "/old"]}, "clearance": {"ttl": "1h", "uses": 1}})
+    browser.world.status, browser.world.headers = "307 Temporary Redirect", [("Location", "/login")]
+    assert browser.post("/old", token=TOKEN).status_code == 307
+    assert browser.jar == {}
+    browser.world.status = "200 OK"
+    assert browser.post(token=TOKEN).status_code == 200
+    assert browser.why == "cleared/redirected"
+    assert [browser.post().status_code for _ in range(2)] == [200, 403]
+
+
+def test_what_a_visitor_gets_behind_a_page_is_kept_by_no_shared_cache(visiting):
+    browser = visiting({**LOGIN, "clearance": {"ttl": "1h"}, "challenge": "page"})
+    browser.post(token=TOKEN)
+    browser.world.headers = [("Cache-Control", "public, max-age=600")]
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.jar.items())
+    visit = browser.world.request("GET", "/login", headers={"cookie": cookie})
+    assert (visit.status_code, visit.headers["cache-control"]) == (200, "private, max-age=600")
+
+
+def test_a_cache_directive_with_a_list_in_it_stays_whole(visiting):
+    browser = visiting(CLEARS)
+    browser.world.headers = [("Cache-Control", 'no-cache="X-A, X-B", max-age=60')]
+    assert browser.post(token=TOKEN).headers["cache-control"] == 'private, no-cache="X-A, X-B", max-age=60'
+
+
+def test_headers_that_can_be_read_once_are_not_lost():
+    async def app(scope, receive, send):
+        headers = ((name, value) for name, value in [(b"x-one", b"1"), (b"location", b"/a")])
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answering(PASSES)))
+    gate = AsgiGate(app, policy_of(LOGIN), http_client=client)
+
+    async def main():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://testserver") as http:
+            return await http.post("/login", data=TOKEN)
+
+    assert asyncio.run(main()).headers["x-one"] == "1"
+
+
+def test_forgiveness_is_the_accounts_and_not_the_names(visiting):
+    """Two sites share a store, and call different accounts by one name."""
+    store = MemoryStore()
+    first, second = visiting(FORGIVES), visiting(FORGIVES, providers={"cn": {**GEETEST, "captcha_id": "b" * 32}})
+    for browser in (first, second):
+        object.__setattr__(browser.world.gate._mounted, "store", store)
+        browser.world.status = "401 Unauthorized"
+    first.post(token=TOKEN)
+    second.jar = first.jar
+    assert second.post().status_code == 403
+    assert first.post().status_code == 401
+
+
+def test_who_mistypes_often_is_forgiven_each_time(visiting):
+    browser = visiting(FORGIVES)
+    browser.world.status = "401 Unauthorized"
+    for number in range(20):
+        assert browser.post(token=fresh(number)).status_code == 401
+        assert browser.why == "passed/ok"
+        assert browser.post().status_code == 401, number
+        assert browser.why == "cleared/forgiven"

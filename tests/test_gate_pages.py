@@ -6,6 +6,7 @@ import asyncio
 import html
 import json
 import re
+from urllib.parse import urljoin, urlsplit
 
 import altcha
 import httpx
@@ -140,7 +141,7 @@ def test_a_token_is_traded_for_a_clearance(site):
 )
 def test_what_does_not_pass_gets_no_clearance(site, reply, headers, status, code):
     reply = {**REFUSES, "reason": "pass_token expire"} if reply is REFUSES else reply
-    response = site({**ASKS, "on_fail": "annotate"}, reply=reply).post(
+    response = site({**LOGIN, "clearance": {"ttl": "10m"}, "on_fail": "annotate"}, reply=reply).post(
         "/captcha-gate/verify?rule=login", headers=headers
     )
     assert (response.status_code, response.json()["code"]) == (status, code)
@@ -251,8 +252,6 @@ def test_what_a_client_sends_stays_text(site, hostile):
     "path", ["//evil.example/login", "/login;//evil.example", "/\\evil.example/login", "/.//evil.example/login"]
 )
 def test_the_page_goes_back_to_this_origin_and_nowhere_else(site, path):
-    from urllib.parse import urljoin, urlsplit
-
     rule = {**ASKS, "match": "/**"}
     response = site(rule).request("GET", f"http://testserver{path}", headers=BROWSER)
     action = html.unescape(re.search(r'action="([^"]*)"', response.text)[1])
@@ -535,3 +534,35 @@ def test_a_page_with_a_vendors_widget_names_the_vendors_places_and_lets_only_scr
         for word in ("wasm", "blob:")
         if name not in ("script-src", "worker-src")
     )
+
+
+@pytest.mark.parametrize("path", ["http://evil.example/login", "javascript:alert(1)//x", "evil", "//evil.example"])
+def test_an_address_that_no_browser_sends_is_a_path_of_ours_all_the_same(path):
+    from policy.views import view_of
+
+    from captcha_gate.replies.page import _address
+
+    assert urlsplit(urljoin("https://site.example/x", _address(view_of("GET", path)))).netloc == "site.example"
+
+
+def test_a_form_that_is_sent_again_says_where_from_and_may_be_redirected_anywhere(site):
+    response = site().post(headers=SENT_HERE, data=FORM)
+    assert response.headers["referrer-policy"] == "same-origin"
+    assert "form-action" not in response.headers["content-security-policy"]
+    assert "form-action 'self'" in site().request("GET", "/login", headers=BROWSER).headers["content-security-policy"]
+
+
+def test_a_preflight_that_asks_for_everything_at_once_is_answered(site):
+    asks = {
+        "origin": ORIGIN,
+        "access-control-request-method": "POST",
+        "x-http-method-override": "A,B,C,D,E,F,G,H,I,J",
+    }
+    assert site().request("OPTIONS", "/captcha-gate/verify?rule=login", headers=asks).status_code == 403
+
+
+def test_a_page_and_annotate_do_not_go_together():
+    for wrong in ({"on_fail": "annotate"}, {"providers": "g", "score": {"min": 0.5, "below": "annotate"}}):
+        g = {"type": "recaptcha-v3", "site_key": "a-site-key", "secret": "a-secret"}
+        with pytest.raises(PolicyError, match="its page lets nobody on who failed"):
+            policy_of({**ASKS, "providers": "cn", **wrong}, secret_key=KEY, providers={"cn": GEETEST, "g": g})

@@ -58,7 +58,7 @@ class Endpoints:
     def answer(self, endpoint: Endpoint, view: RequestView) -> Flow[Reply]:
         """What an endpoint says to a request."""
         methods = ", ".join(endpoint.methods)
-        if view.is_preflight:
+        if view.method == "OPTIONS" and view.header("access-control-request-method"):
             return preflight_reply(self._policy, view, methods)
         if view.method not in endpoint.methods:
             return plain_reply(405, f"Ask here with {endpoint.methods[0]}.", ("Allow", methods))

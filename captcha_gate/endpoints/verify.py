@@ -42,8 +42,11 @@ class VerifyEndpoint(Endpoint):
         if decision.outcome is not Outcome.PASSED and not decision.opened:
             return self._refusals.reply(decision, view)
         try:
-            cookie = yield from self._gate.cookie_for(decision, view)
+            cookies = yield from self._gate.cookies_for(decision, view)
         except StoreError as error:
             LOGGER.warning("nothing was remembered of a token: rule=%s said=%r", rule.name, str(error))
             return plain_reply(503, "It cannot be remembered right now. Try again.", RETRY_SOON)
-        return json_reply({"verified": decision.verified}, *([("Set-Cookie", cookie)] if cookie else []))
+        if not cookies:
+            LOGGER.warning("no clearance: rule=%s binds it to a network, and the client's is not known", rule.name)
+            return plain_reply(503, "It cannot be remembered for you. Your address is not known here.")
+        return json_reply({"verified": decision.verified}, *(("Set-Cookie", cookie) for cookie in cookies))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from werkzeug.http import dump_cookie
+from werkzeug.http import dump_cookie, dump_header, parse_dict_header
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView
 
-__all__ = ["cookie_name", "set_cookie", "with_cookies"]
+__all__ = ["cookie_name", "drop_cookie", "kept_private", "set_cookie"]
 
 #: Browsers take a cookie with this prefix only from the very host, over TLS: no subdomain can plant one.
 _HOST_ONLY: Final = "__Host-"
@@ -28,16 +28,22 @@ def set_cookie(view: RequestView, name: str, value: str, ttl: float) -> str:
     )
 
 
-def with_cookies(headers: list[tuple[str, str]], cookies: list[str]) -> list[tuple[str, str]]:
-    """A response's headers with cookies of ours: no shared cache may hand those to others."""
+def drop_cookie(view: RequestView, name: str) -> str:
+    """The value of a `Set-Cookie` header that ends a cookie of ours."""
+    return set_cookie(view, name, "", 0)
+
+
+def kept_private(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A response's headers, so that no shared cache hands it to others."""
     others = [(name, value) for name, value in headers if name.lower() != "cache-control"]
     asked = ", ".join(value for name, value in headers if name.lower() == "cache-control")
-    return [*others, ("Cache-Control", _private(asked)), *(("Set-Cookie", cookie) for cookie in cookies)]
+    return [*others, ("Cache-Control", _private(asked))]
 
 
 def _private(asked: str) -> str:
     """What the application says of caches, less what would let shared ones keep the response."""
-    directives = [item.strip() for item in asked.split(",") if item.strip()]
-    names = [item.partition("=")[0].lower() for item in directives]
-    kept = [item for item, name in zip(directives, names, strict=True) if name not in ("public", "s-maxage", "private")]
-    return ", ".join(kept if "no-store" in names else ["private", *kept])
+    told = {name.lower(): value for name, value in parse_dict_header(asked).items()}
+    if "no-store" in told:
+        return asked
+    kept = {name: value for name, value in told.items() if name not in ("public", "s-maxage", "private")}
+    return dump_header({"private": None, **kept})

@@ -6,15 +6,17 @@ Performs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from captcha_gate.decision import Decision, Verdict
+from captcha_gate.decision import Verdict
 from captcha_gate.effects import Flow
 from captcha_gate.outcome import Reason
-from captcha_gate.passes.remembered import Pass
+from captcha_gate.passes.remembered import FORMAT, Pass, known_here
 from captcha_gate.passes.single_use import give, kept_for, take
 
 if TYPE_CHECKING:
+    from captcha_gate.providers.base import Provider
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Rule
 
@@ -25,17 +27,18 @@ _WHAT: Final = "opened"
 _KEPT: Final = 60.0
 
 
-def keep_open(rule: Rule, decision: Decision, view: RequestView, new_id: str) -> Flow[str]:
-    """The cookie for a token that could not be verified, on a rule that opens then.
+def keep_open(rule: Rule, opened: Pass, view: RequestView, new_id: str) -> Flow[list[str]]:
+    """The cookies for a token that could not be verified, on a rule that opens then.
 
     Raises:
         StoreError: it cannot be remembered.
     """
-    content = {"provider": decision.provider, "reason": decision.reason.value}
+    whose = {"format": FORMAT, "provider": opened.provider, "account": opened.account}
+    content = {**whose, "reason": opened.verdict.reason.value}
     return (yield from give(_WHAT, rule, view, new_id=new_id, content=content, ttl=_KEPT))
 
 
-def opened_before(rule: Rule, view: RequestView) -> Flow[Pass | None]:
+def opened_before(rule: Rule, view: RequestView, providers: Mapping[str, Provider]) -> Flow[Pass | None]:
     """The provider that was proven down, and why; `None` where the request was not opened before.
 
     Raises:
@@ -44,6 +47,7 @@ def opened_before(rule: Rule, view: RequestView) -> Flow[Pass | None]:
     if not (rule.challenges and rule.on_unavailable.allow):
         return None
     for kept in (yield from kept_for(_WHAT, rule, view)):
-        if kept.content["provider"] in rule.providers and (yield from take(kept, _KEPT)):
-            return Pass(kept.content["provider"], Verdict.unavailable(Reason(kept.content["reason"]), "proven before"))
+        if known_here(kept.content, rule, providers) and (yield from take(kept, _KEPT)):
+            verdict = Verdict.unavailable(Reason(kept.content["reason"]), "proven before")
+            return Pass(kept.content["provider"], kept.content["account"], verdict)
     return None

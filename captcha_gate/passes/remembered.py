@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from captcha_gate.decision import Verdict
 
-__all__ = ["Pass", "facts_of", "verdict_of"]
+if TYPE_CHECKING:
+    from captcha_gate.providers.base import Provider
+    from captcha_gate.rules import Rule
 
+__all__ = ["FORMAT", "Pass", "facts_of", "known_here", "verdict_of"]
+
+#: Of what is kept. What another version of the gate kept in another way counts as nothing.
+FORMAT: Final = 1
 _PLAIN: Final = ("score", "raw_score", "action", "hostname", "cdata")
 
 
@@ -17,6 +23,7 @@ class Pass(NamedTuple):
     """An earlier pass that may stand for a request."""
 
     provider: str  #: its name in the policy
+    account: str  #: whose token it was
     verdict: Verdict
 
 
@@ -31,3 +38,14 @@ def verdict_of(facts: Mapping[str, Any]) -> Verdict:
     issued_at = facts["issued_at"]
     plain = {name: facts[name] for name in _PLAIN}
     return Verdict.passed(issued_at=datetime.fromisoformat(issued_at) if issued_at else None, **plain)
+
+
+def known_here(content: Mapping[str, Any], rule: Rule, providers: Mapping[str, Provider]) -> bool:
+    """Whether what was kept is in our format, and of a provider that is on the rule, with the account that it has now.
+
+    A name alone is not enough: policies that share a store, or that were changed, may mean another account by it.
+    """
+    name = content.get("provider")
+    if content.get("format") != FORMAT or name not in rule.providers:
+        return False
+    return bool(providers[name].account_id == content.get("account"))

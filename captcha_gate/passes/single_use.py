@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from captcha_gate.effects import Claim, Flow, Get, Put
-from captcha_gate.passes.cookies import cookie_name, set_cookie
+from captcha_gate.effects import Claim, Flow, Get, Put, Release
+from captcha_gate.passes.cookies import cookie_name, drop_cookie, set_cookie
 
 if TYPE_CHECKING:
     from captcha_gate.request import RequestView
@@ -34,8 +34,10 @@ class Kept(NamedTuple):
     content: Mapping[str, Any]
 
 
-def give(what: str, rule: Rule, view: RequestView, *, new_id: str, content: Mapping[str, Any], ttl: float) -> Flow[str]:
-    """Keep something for a later request on a rule; the cookie that brings it.
+def give(
+    what: str, rule: Rule, view: RequestView, *, new_id: str, content: Mapping[str, Any], ttl: float
+) -> Flow[list[str]]:
+    """Keep something for a later request on a rule; the cookie that brings it, and the end of those that are too many.
 
     Args:
         what: its kind; one word.
@@ -49,7 +51,10 @@ def give(what: str, rule: Rule, view: RequestView, *, new_id: str, content: Mapp
         StoreError: it cannot be remembered.
     """
     yield from Put(_key(what, rule, new_id), json.dumps(content), ttl)
-    return set_cookie(view, _name(what, rule, view) + new_id[:_NAMED], new_id, ttl)
+    name = _name(what, rule, view)
+    too_many = list(_ids(what, rule, view))[_TRIED - 1 :]
+    ends = [drop_cookie(view, name + other[:_NAMED]) for other in too_many]
+    return [set_cookie(view, name + new_id[:_NAMED], new_id, ttl), *ends]
 
 
 def kept_for(what: str, rule: Rule, view: RequestView) -> Flow[list[Kept]]:
@@ -74,13 +79,17 @@ def take(kept: Kept, ttl: float) -> Flow[bool]:
         kept: what a request brought.
         ttl: seconds, as it was given with.
     """
-    return (yield from Claim(f"{kept.key}:taken", ttl))
+    first = yield from Claim(f"{kept.key}:taken", ttl)
+    if first:
+        yield from Release(kept.key)
+    return first
 
 
 def _ids(what: str, rule: Rule, view: RequestView) -> Iterator[str]:
+    """The ids of a kind that a request brings, the newest first, as browsers send them last."""
     name = _name(what, rule, view)
-    brought = dict.fromkeys(value for other, value in view.cookies if other == name + value[:_NAMED])
-    return (one for one in brought if _ID.fullmatch(one))
+    brought = dict.fromkeys(value for other, value in view.own_cookies(name) if other == name + value[:_NAMED])
+    return (one for one in reversed(brought) if _ID.fullmatch(one))
 
 
 def _name(what: str, rule: Rule, view: RequestView) -> str:

@@ -14,7 +14,7 @@ from captcha_gate.policy.matching import MatchCompiler
 from captcha_gate.policy.messages import meant, no_such_field, validated
 from captcha_gate.policy.models import VERIFY_KEYS, DefaultsModel, RuleModel
 from captcha_gate.providers.base import Provider, Reports
-from captcha_gate.rules import Action, Bind, Clearance, Forgive, Rule, ScoreDemand
+from captcha_gate.rules import Action, Bind, Clearance, Forgive, OnFail, Rule, ScoreDemand
 from captcha_gate.tokens.fields import TokenSettings, Wanted
 
 __all__ = ["RuleCompiler"]
@@ -105,6 +105,7 @@ class RuleCompiler:
             self._check_demand(demand, providers, (*place(top), *rest), whose)
         if whole.on_unavailable.allow:
             self._check_openable(providers, place("on_unavailable"))
+        self._check_page(whole, place("challenge"))
         token, score, bind = whole.token, whole.score, whole.bind
         return replace(
             rule,
@@ -122,6 +123,20 @@ class RuleCompiler:
             forgive=Forgive(frozenset(whole.forgive.status), whole.forgive.ttl) if whole.forgive else None,
             challenges=whole.challenge is not None,
         )
+
+    def _check_page(self, whole: RuleModel, path: KeyPath) -> None:
+        """A page lets on who passed, so a rule with one cannot forward whoever did not."""
+        annotates = {
+            "on_fail": whole.on_fail,
+            "score.below": whole.score.below if whole.score else OnFail.REJECT,
+            "score.missing": whole.score.missing if whole.score else OnFail.REJECT,
+        }
+        for key, does in annotates.items():
+            if whole.challenge is not None and does is OnFail.ANNOTATE:
+                message = (
+                    f"rule {whole.name}: its page lets nobody on who failed, so {key} cannot be annotate (choose one)"
+                )
+                self._problems.append(Problem(path, message))
 
     def _clearance(self, whole: RuleModel, path: KeyPath, challenge: KeyPath) -> Clearance | None:
         terms = whole.clearance

@@ -106,7 +106,7 @@ class Pages:
             fields=form or (),
         )
         providers = [self._policy.providers[name] for name in rule.providers]
-        return Page(body, _sources(providers, nonce))
+        return Page(body, _sources(providers, nonce, sends=bool(form)))
 
     def _filled(self, name: str, words: Words, nonce: str, *, fields: Pairs = (), **texts: str) -> bytes:
         own = self._policy.pages.templates.get(name)
@@ -153,12 +153,19 @@ def _address(view: RequestView) -> str:
     """The path and the query of the request: never more, and never read as another host's."""
     path = quote(view.path_from_root, safe="/:@!$&'()*+,;=~")
     query = quote(view.query_string, safe="/:@!$&'()*+,;=~?%")
-    own = f"/.{path}" if path.startswith("//") else path
+    own = f"/.{path}" if path.startswith("//") else path if path.startswith("/") else f"/{path}"
     return f"{own}?{query}" if query else own
 
 
-def _sources(providers: Iterable[Provider], nonce: str) -> str:
-    """What a challenge page may load: our own script, and what its providers' widgets need."""
+def _sources(providers: Iterable[Provider], nonce: str, *, sends: bool) -> str:
+    """What a challenge page may load: our own script, and what its providers' widgets need.
+
+    Args:
+        providers: the rule's.
+        nonce: the page's.
+        sends: it holds a form that is sent again. Where to is ours to say, but the application may answer with a
+            redirection to anywhere, and browsers would hold `form-action` against that.
+    """
     providers = list(providers)
     sources = list(dict.fromkeys(source for provider in providers for source in provider.csp_sources))
     # `'wasm-unsafe-eval'` and `blob:` are for what runs.
@@ -168,7 +175,8 @@ def _sources(providers: Iterable[Provider], nonce: str) -> str:
     styles = "'unsafe-inline'" if any(provider.unsafe_styles for provider in providers) else f"'nonce-{nonce}'"
     return "; ".join(
         [
-            f"{_NOWHERE}; form-action 'self'; worker-src {workers}",
+            f"{_NOWHERE}; worker-src {workers}",
+            *([] if sends else ["form-action 'self'"]),
             f"script-src 'nonce-{nonce}' {runs}".strip(),
             f"style-src {styles} {hosts}".strip(),
             f"connect-src 'self' {hosts}".strip(),

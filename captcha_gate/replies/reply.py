@@ -20,7 +20,8 @@ RETRY_SOON: Final = ("Retry-After", "5")
 _HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
+    # A form that a page of ours sends again must say where it comes from: applications look at Origin and Referer.
+    ("Referrer-Policy", "same-origin"),
 )
 
 
