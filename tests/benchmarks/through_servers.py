@@ -20,7 +20,7 @@ __all__ = ["rows"]
 
 _CONNECTIONS = 32
 _REQUESTS = 1_600
-_ROUNDS = 5
+_ROUNDS = 9
 _HOST = "Host: example.com\r\nUser-Agent: x\r\nAccept: */*\r\nCookie: a=b\r\n"
 _SERVERS = {
     "uvicorn": ("asgi", "-m uvicorn {app} --host 127.0.0.1 --port {{port}} --log-level warning --http httptools"),
