@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 FUZZ_EXAMPLES ?= 5000
+# What browser tests take from npm. Without npm they skip, and say so.
+NPM := tests/people/node_modules
 
 .PHONY: bench demo fuzz test lint types check clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/captcha-gate demo
 
-test: $(VENV)/test.installed
+test: $(VENV)/test.installed $(NPM)
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 fuzz: $(VENV)/test.installed
@@ -40,6 +42,10 @@ $(VENV)/test.installed: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]" --group test
 	@touch $@
 
+$(NPM): tests/people/package.json
+	-! command -v npm >/dev/null || npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel=error
+	@[ ! -d $@ ] || touch $@
+
 $(VENV)/bench.installed: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[demo,fast,redis]" --group bench
 	@touch $@
@@ -49,4 +55,4 @@ $(VENV)/lint.installed: $(BIN)/python pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(NPM) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from captcha_gate.decision import Decision, Verdict, decision_of
     from captcha_gate.errors import PolicyError
+    from captcha_gate.markup import widget
     from captcha_gate.outcome import Outcome, Reason
     from captcha_gate.policy.load import load_policy
     from captcha_gate.providers.base import Provider
@@ -27,6 +28,7 @@ __all__ = [
     "Verdict",
     "decision_of",
     "load_policy",
+    "widget",
 ]
 
 # Names are imported when they are first used, so that an adapter does not pay for what only a policy's loading needs.
@@ -40,6 +42,7 @@ _HOMES = {
     "Verdict": "decision",
     "decision_of": "decision",
     "load_policy": "policy.load",
+    "widget": "markup",
 }
 
 

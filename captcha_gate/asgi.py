@@ -11,10 +11,12 @@ from captcha_gate.asgi_body import Message, RecordedBody
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import AsyncOnce, arun
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.errors import ClientGone, StoreError, UnsupportedScope
-from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.redirects import STATUSES, awaits, redirected
-from captcha_gate.reply import Reply, refusal
+from captcha_gate.errors import ClientGone, UnsupportedScope
+from captcha_gate.mounting import PolicySource, mount, own_mount_point, takes
+from captcha_gate.passes.afterwards import Answer
+from captcha_gate.passes.cookies import kept_private
+from captcha_gate.replies.page import LONGEST_FORM
+from captcha_gate.replies.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 
@@ -67,6 +69,7 @@ class CaptchaGate:
         from captcha_gate.egress.fetch import AsyncFetcher  # noqa: PLC0415 - httpx and its parts: half of a start
 
         self.app = app
+        self._own_mount = own_mount_point(app)
         self._mounted = mount(policy, store, on_decision, asynchronous=True)
         self._fetcher = AsyncFetcher(http_client)
         self._once = AsyncOnce()
@@ -76,7 +79,7 @@ class CaptchaGate:
         kind = scope["type"]
         if (
             kind == "http"
-            and not scope.get("root_path")
+            and not (self._own_mount or scope.get("root_path"))
             and self._mounted.ignores(scope["method"], scope["path"], scope.get("raw_path") or b"")
         ):
             # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
@@ -121,13 +124,13 @@ class CaptchaGate:
                 await self.aclose()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        view = _view(scope, self._mounted.policy.proxies)
+        view = _view(scope, self._mounted.policy.proxies, self._own_mount)
         body = RecordedBody(receive)
         try:
             endpoint = self._mounted.endpoints.find(view)
             if endpoint is not None:
-                answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
-                await _send(await self._run(answer, body), view, send)
+                reply = await self._run(self._mounted.endpoints.answer(endpoint, view), body)
+                await self._send(reply, view, send)
                 return
             decision = await self._run(self._mounted.gate.decide(view), body)
             if decision is None:
@@ -135,10 +138,10 @@ class CaptchaGate:
                 return
             self._mounted.report(decision)
             if not decision.forwarded:
-                await self._refuse(decision, view, receive, send)
+                await self._refuse(decision, view, body, receive, send)
                 return
             body.rewind()
-            watched = self._watching(decision, view, body, send) if awaits(decision) else send
+            watched = self._watching(decision, view, body, send) if self._mounted.gate.watches(decision, view) else send
             await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, watched)
         except ClientGone:
             return
@@ -152,25 +155,36 @@ class CaptchaGate:
         await self.app(scope, receive, send)
 
     def _watching(self, decision: Decision, view: RequestView, body: RecordedBody, send: Send) -> Send:
-        """See whether the application redirects a request that passed."""
+        """See how the application answers a request that passed, and add the cookies that this leaves."""
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] in STATUSES:
-                location = "".join(_Headers(message.get("headers", [])).get_all("location"))
-                try:
-                    await self._run(redirected(decision, view.path, location), body)
-                except StoreError as error:
-                    self._mounted.report.forgot(decision, error)
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                location = "".join(_Headers(headers).get_all("location"))
+                answer = Answer(message["status"], location)
+                left = await self._run(self._mounted.gate.answered(decision, view, answer), body)
+                self._mounted.report.left(decision, left)
+                kept = kept_private(_decoded(headers)) if left.private else _decoded(headers)
+                ours = [("set-cookie", cookie) for cookie in left.cookies]
+                message = {**message, "headers": _encoded([*kept, *ours])}
             await send(message)
 
         return watched
 
-    async def _refuse(self, decision: Decision, view: RequestView, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, decision: Decision, view: RequestView, body: RecordedBody, receive: Receive, send: Send
+    ) -> None:
         if view.kind == "http":
-            await _send(refusal(decision, self._mounted.policy, view), view, send)
+            reply = self._mounted.refusals.reply(decision, view, body.whole(LONGEST_FORM))
+            await self._send(reply, view, send)
             return
         await receive()  # the connection's beginning; closing before accepting makes the server answer 403
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": decision.reason.value})
+
+    async def _send(self, reply: Reply, view: RequestView, send: Send) -> None:
+        reply = readable_across_origins(reply, self._mounted.policy, view)
+        await send({"type": "http.response.start", "status": reply.status, "headers": _encoded(list(reply.headers))})
+        await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})
 
     async def _run(self, flow: Flow[Any], body: RecordedBody) -> Any:
         async def perform(effect: Effect[Any]) -> Any:
@@ -216,7 +230,15 @@ def _merged(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
     return merged
 
 
-def _view(scope: Scope, proxies: Proxies) -> RequestView:
+def _decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _view(scope: Scope, proxies: Proxies, own_mount: str) -> RequestView:
     client = scope.get("client")
     # Servers put U+FFFD for what is no UTF-8. Where they do not show the bytes, a real one is taken for that.
     raw_path = scope.get("raw_path")
@@ -227,16 +249,13 @@ def _view(scope: Scope, proxies: Proxies) -> RequestView:
         path=scope["path"] if raw_path is not None else scope["path"].replace("\ufffd", "\udcff"),
         mount=scope.get("root_path") or "",
         raw_path=raw_path,
+        own_mount=own_mount,
         query_string=(scope.get("query_string") or b"").decode("latin-1"),
         headers=_Headers(scope["headers"]),
         peer=(client[0] or None) if client else None,
         proxies=proxies,
         body_is_announced=scope.get("http_version", "1.1").startswith(("0", "1")),
         outer=outer if isinstance(outer, Decision) else None,
+        scheme=scope.get("scheme") or "http",
+        base=(scope.get("root_path") or "").rstrip("/"),
     )
-
-
-async def _send(reply: Reply, view: RequestView, send: Send) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})

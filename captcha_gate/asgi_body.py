@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from tempfile import TemporaryFile
-from typing import IO, Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from captcha_gate.errors import ClientGone, UnreadableRequest
 from captcha_gate.outcome import Reason
+from captcha_gate.spool import IN_MEMORY, Spool
 
 __all__ = ["Message", "RecordedBody"]
 
 Message: TypeAlias = MutableMapping[str, Any]
-
-#: Bytes that are kept in memory; what comes after them is kept in a file.
-IN_MEMORY: Final = 64 * 1024
 
 
 class RecordedBody:
@@ -32,9 +29,9 @@ class RecordedBody:
     def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
         self._receive = receive
         self._spent = 0.0  # seconds
-        self._messages: deque[tuple[Message, int | None]] = deque()  # with the length of a body that is in the file
+        self._messages: deque[tuple[Message, int | None]] = deque()  # with the length of a body that is in the spool
         self._size = 0
-        self._file: IO[bytes] | None = None
+        self._spool = Spool(in_memory=0)  # what comes after the first messages
         self._ended = False
 
     @property
@@ -51,6 +48,7 @@ class RecordedBody:
         Raises:
             ClientGone: the client hung up.
             UnreadableRequest: `body_too_slow`.
+            OSError: the disk is full; what was read is kept all the same.
         """
         while not self._ended:
             message = await self._next(timeout)
@@ -63,24 +61,28 @@ class RecordedBody:
                 return body
         return b""
 
+    def whole(self, at_most: int) -> bytes | None:
+        """All of the body; `None` where it was not read to its end, or is longer than so many bytes."""
+        if not self._ended or self._size > min(at_most, IN_MEMORY):
+            return None
+        return b"".join(message.get("body", b"") for message, _ in self._messages)
+
     async def replay(self) -> Message:
         """The `receive` for the application."""
         if not self._messages:
             return await self._receive()
         message, length = self._messages.popleft()
-        if length is not None and self._file is not None:
-            message["body"] = self._file.read(length)
+        if length is not None:
+            message["body"] = self._spool.read(length)
         return message
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""
-        if self._file is not None:
-            self._file.seek(0)
+        self._spool.rewind()
 
     def close(self) -> None:
         """Drop what is kept on disk."""
-        if self._file is not None:
-            self._file.close()
+        self._spool.close()
 
     async def _next(self, timeout: float) -> Message:
         loop = asyncio.get_running_loop()
@@ -98,7 +100,5 @@ class RecordedBody:
         if self._size <= IN_MEMORY or not body:
             self._messages.append((message, None))
             return
-        if self._file is None:
-            self._file = TemporaryFile()  # noqa: SIM115 - it lives until the application has read it
-        self._file.write(body)
         self._messages.append(({**message, "body": b""}, len(body)))
+        self._spool.write(body)

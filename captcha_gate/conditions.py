@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Protocol
 
 from captcha_gate.patterns import PathPattern
@@ -100,36 +100,37 @@ class PathRegex:
 
 @dataclass(frozen=True, slots=True)
 class Methods:
-    """Any of these methods; `None` for the unsafe ones. GET stands for HEAD too.
+    """Any of these methods, and the unsafe ones where they count too. GET stands for HEAD too.
 
     Attributes:
+        names: of methods.
+        unsafe: every method that is not safe is one of them.
         written: the names as the policy has them.
     """
 
-    names: frozenset[str] | None
+    names: frozenset[str]
+    unsafe: bool
     written: tuple[str, ...]
     key: ClassVar = "methods"
     client_chosen: ClassVar = False
 
     def holds(self, view: RequestView, reading: Reading) -> bool:
-        if self.names is None:
-            return reading.method not in SAFE_METHODS
-        return reading.method in self.names
+        return reading.method in self.names or (self.unsafe and reading.method not in SAFE_METHODS)
+
+    def with_visits(self) -> Methods:
+        """The same, and those by which a browser goes to a page."""
+        return replace(self, names=self.names | {"GET", "HEAD"}, written=(*self.written, "GET"))
 
     def covers(self, other: Methods) -> bool:
         """Whether every method of `other` is one of ours."""
-        if other.names is None:
-            return self.names is None
-        if self.names is None:
-            return not other.names & SAFE_METHODS
-        return other.names <= self.names
+        missing = other.names - self.names
+        return not missing & SAFE_METHODS and (self.unsafe or not (other.unsafe or missing))
 
     def disjoint(self, other: Methods) -> bool:
         """Whether no method is one of both."""
-        if self.names is None or other.names is None:
-            named = self.names if other.names is None else other.names
-            return named is not None and named <= SAFE_METHODS
-        return not self.names & other.names
+        if self.names & other.names or (self.unsafe and other.unsafe):
+            return False
+        return not (self.unsafe and other.names - SAFE_METHODS) and not (other.unsafe and self.names - SAFE_METHODS)
 
     def __str__(self) -> str:
         return " or ".join(self.written)

@@ -8,12 +8,19 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from captcha_gate.outcome import Mode, Outcome, Reason
+from captcha_gate.outcome import REASONS, Mode, Outcome, Reason
 
 __all__ = ["SCOPE_KEY", "Basis", "Decision", "Verdict", "decision_of"]
 
 #: Where the decision stands in the ASGI scope and in the WSGI environ. No header can reach it: those are `HTTP_…`.
 SCOPE_KEY: Final = "captcha_gate"
+_AT_FAULT: Final[Mapping[Reason, Outcome]] = MappingProxyType(
+    {
+        reason: outcome
+        for outcome in (Outcome.FAILED, Outcome.MISCONFIGURED, Outcome.UNAVAILABLE)
+        for reason in REASONS[outcome]
+    }
+)
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -54,6 +61,15 @@ class Verdict:
     def failed(cls, reason: Reason = Reason.INVALID_TOKEN, provider_reason: str = "", **told: Any) -> Verdict:
         """The provider refused the token: the client's fault, to be solved again."""
         return cls(outcome=Outcome.FAILED, reason=reason, provider_reason=provider_reason, **told)
+
+    @classmethod
+    def refused(cls, reason: Reason, provider_reason: str = "", **told: Any) -> Verdict:
+        """No pass, for a reason that decides by itself whose fault that is.
+
+        Raises:
+            KeyError: a provider has no such reason.
+        """
+        return cls(outcome=_AT_FAULT[reason], reason=reason, provider_reason=provider_reason, **told)
 
     @classmethod
     def unavailable(cls, reason: Reason, provider_reason: str = "") -> Verdict:

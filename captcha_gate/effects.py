@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Claim",
     "Compute",
+    "Decrement",
     "Effect",
     "Fetch",
     "Flow",
@@ -108,6 +109,13 @@ class Increment(StoreOp[int]):
 
     key: str
     ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decrement(StoreOp[None]):
+    """Count one less on `key`, if it is still remembered; never below zero."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

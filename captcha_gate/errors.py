@@ -76,10 +76,10 @@ class FetchError(PerformError):
     """A vendor could not be reached in time, or what it sent cannot be used.
 
     Attributes:
-        reason: `timeout`, `network`, `bad_reply`, `overloaded` or `breaker_open`.
+        reason: `timeout`, `network`, `bad_reply`, `throttled`, `overloaded` or `breaker_open`.
         nothing_sent: the vendor cannot have seen the request, so that sending it again is safe.
-        proves_outage: another party than this gate is at fault; false for our own full pool and for a
-            certificate that does not verify, which is an attack or a mistake and never opens a gate.
+        proves_outage: another party than this gate is at fault; false for what this process or machine lacks or
+            forbids, and for a certificate that does not verify, an attack or a mistake. Those never open a gate.
     """
 
     def __init__(
@@ -120,8 +120,8 @@ class DeviceError(CaptchaGateError):
     """VAPTCHA's device API did not do what it was asked. Its message quotes neither token nor user.
 
     Attributes:
-        reason: `malformed_token` (a server that may not be asked), `invalid_token` (it refuses), `throttled`, or why it
-            could not answer: `timeout`, `network`, `provider_error`, `bad_reply`, `overloaded`.
+        reason: `malformed_token` (a server that may not be asked, or what is no token), `invalid_token` (it refuses),
+            `throttled`, or why it could not answer: `timeout`, `network`, `provider_error`, `bad_reply`, `overloaded`.
     """
 
     def __init__(self, reason: Reason, explanation: str) -> None:

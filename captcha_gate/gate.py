@@ -7,17 +7,24 @@ import secrets
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
-from captcha_gate.effects import Claim, Flow, Get, Increment, ReadChunk, Release
+from captcha_gate.effects import Claim, Flow, Increment, ReadChunk, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
+from captcha_gate.failures import did_not_fail, may_try
 from captcha_gate.judge import annotates, judge
 from captcha_gate.outcome import Mode, Outcome, Reason
+from captcha_gate.passes.afterwards import Answer, Left, after, leaves_something
+from captcha_gate.passes.clearance import Clearances
+from captcha_gate.passes.forgiveness import forgiven
+from captcha_gate.passes.openings import keep_open, opened_before
+from captcha_gate.passes.redirects import told_again
+from captcha_gate.passes.remembered import Pass
 from captcha_gate.providers.context import Context
-from captcha_gate.redirects import told_again
 from captcha_gate.rules import Action, Policy, Rule
 from captcha_gate.tokens.find import Token, find_token
 from captcha_gate.vendors import Vendors
@@ -56,6 +63,7 @@ class Gate:
         self._shared_store = shared_store
         self._clock = clock
         self._token_hex = token_hex
+        self._clearances = Clearances(policy)
         self.vendors = Vendors(monotonic)
 
     # README: the decision
@@ -73,39 +81,49 @@ class Gate:
             return _exempt(rule, Reason.RULE)
         if rule.action is Action.DENY:
             return _refused(rule, Outcome.DENIED, Reason.RULE if rule.name else Reason.DEFAULT)
-        try:
-            if view.is_preflight and not rule.writes_out_options and not (yield from _has_body(rule, view)):
-                return _exempt(rule, Reason.PREFLIGHT)
-            token = yield from find_token(rule.wanted, rule.token, view)
-            if token is None:
-                return _refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
-            return (yield from self._verify(rule, token, view))
-        except UnreadableRequest as error:
-            return _unreadable(rule.mode, error, rule)
-        except RepeatedField as error:
-            return _concluded(rule, error.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "a field was given twice"))
-        except StoreError as error:
-            return _concluded(rule, rule.providers[0], Verdict.unavailable(Reason.STORE_ERROR, str(error)))
-        except ClientGone:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug, ours or a provider's, is a refusal and never a pass
-            return _concluded(rule, None, Verdict.misconfigured(_place(error), Reason.INTERNAL_ERROR))
+        return (yield from _guarded(rule, self._gated(rule, view)))
+
+    def _gated(self, rule: Rule, view: RequestView) -> Flow[Decision]:
+        """What a rule that verifies makes of a request: nothing to verify, an earlier pass, or its token."""
+        if view.is_preflight and not rule.writes_out_options and not (yield from _has_body(rule, view)):
+            return _exempt(rule, Reason.PREFLIGHT)
+        now = self._clock()
+        earlier = yield from self._clearances.cleared(rule, view, now)
+        if earlier is not None:
+            return _cleared(rule, Reason.CLEARANCE, earlier)
+        earlier = yield from forgiven(rule, view, now, self.policy.providers)
+        if earlier is not None:
+            return _cleared(rule, Reason.FORGIVEN, earlier)
+        earlier = yield from opened_before(rule, view, self.policy.providers)
+        if earlier is not None:
+            return _concluded(rule, earlier.provider, earlier.verdict, opens=True)
+        return (yield from self._by_token(rule, view))
+
+    def _by_token(self, rule: Rule, view: RequestView) -> Flow[Decision]:
+        token = yield from find_token(rule.wanted, rule.token, view)
+        if token is None:
+            return _refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
+        return (yield from self._verify(rule, token, view))
 
     def _verify(self, rule: Rule, token: Token, view: RequestView) -> Flow[Decision]:
         """Ask what the token is worth, judge that by the rule, open or refuse."""
         provider = self.policy.providers[token.provider]
         context = self.context(view)
-        if (yield from _fails_too_often(rule, view)):
+        if not (yield from may_try(rule, view)):
             return _concluded(rule, token.provider, Verdict.failed(Reason.THROTTLED_CLIENT, "not asked any more"))
         basis = yield from self._basis(rule, token, context, view)
         verdict = judge(rule, basis.verdict, context.now)
+        if verdict.outcome is not Outcome.FAILED:
+            yield from did_not_fail(rule, view)
         opens = False
-        if verdict.outcome is Outcome.FAILED:
-            yield from _note_failure(rule, view)
         if verdict.outcome is Outcome.UNAVAILABLE:
-            opens = yield from self._may_open(rule, provider, verdict, context)
-            if not opens and basis.claim is not None:
-                yield from Release(basis.claim)
+            try:
+                opens = yield from self._may_open(rule, provider, verdict, context)
+            except StoreError:
+                yield from _give_back(basis)
+                raise
+            if not opens:
+                yield from _give_back(basis)
         return _concluded(rule, token.provider, verdict, opens=opens, basis=basis)
 
     def _basis(self, rule: Rule, token: Token, context: Context, view: RequestView) -> Flow[Basis]:
@@ -126,7 +144,7 @@ class Gate:
         if view.outer and view.outer.basis and view.outer.basis.claim == claim:
             return view.outer.basis
         if not (yield from Claim(claim, ttl)):
-            told = yield from told_again(rule.name, claim, view.path)
+            told = yield from told_again(rule.name, claim, view.path_from_root)
             return Basis(claim, told or Verdict.failed(Reason.REPLAYED, "used before"), redirected=told is not None)
         if verdict is None:
             verdict = yield from self.vendors.ask(provider, token.fields, context)
@@ -134,9 +152,59 @@ class Gate:
 
     # README: end
 
+    def decide_by_token(self, rule: Rule, view: RequestView) -> Flow[Decision]:
+        """What the token of a request is worth under a rule, whatever passed before and whichever rule it matches."""
+        return (yield from _guarded(rule, self._by_token(rule, view)))
+
+    def watches(self, decision: Decision, view: RequestView) -> bool:
+        """Whether the application's answer to a request matters to later ones."""
+        rule = self.policy.named.get(decision.rule)
+        return rule is not None and leaves_something(decision, rule, view)
+
+    def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
+        """What the application's answer to a request leaves for later ones."""
+        rule, passed = self.policy.named[decision.rule], self._passed(decision)
+        terms: dict[str, Any] = {"clearances": self._clearances, "now": self._clock(), "new_id": self._new_id}
+        try:
+            return (yield from after(decision, rule, passed, view, answer, **terms))
+        except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
+            return Left([], forgotten=_place(error))
+
+    def cookies_for(self, decision: Decision, view: RequestView) -> Flow[list[str]]:
+        """What a token is worth that came ahead of its request: a clearance, or that the rule opens.
+
+        Raises:
+            StoreError: it cannot be remembered.
+        """
+        rule, passed = self.policy.named[decision.rule], self._passed(decision)
+        if passed is not None:
+            return self._clearances.cookies(rule, passed, view, self._clock(), self._new_id())
+        if not decision.opened or decision.provider is None:
+            return []
+        opened = Pass(decision.provider, self._account(decision.provider), Verdict.unavailable(decision.reason))
+        return (yield from keep_open(rule, opened, view, self._new_id()))
+
+    def _passed(self, decision: Decision) -> Pass | None:
+        """What a request passed by, just now or before it was redirected here; `None` where it did not."""
+        if not decision.verified or decision.basis is None or decision.provider is None:
+            return None
+        return Pass(decision.provider, self._account(decision.provider), decision.basis.verdict)
+
+    def _account(self, provider: str) -> str:
+        return self.policy.providers[provider].account_id
+
     def context(self, view: RequestView) -> Context:
         """What a provider may know of the request and of the world."""
-        return Context(now=self._clock(), token_hex=self._token_hex, client_ip=view.client_ip, cookie=view.cookie)
+        return Context(
+            now=self._clock(),
+            token_hex=self._token_hex,
+            client_ip=view.client_ip,
+            client_network=view.client_network,
+            cookie=view.cookie,
+        )
+
+    def _new_id(self) -> str:
+        return self._token_hex(16)
 
     def _may_open(self, rule: Rule, provider: Provider, verdict: Verdict, context: Context) -> Flow[bool]:
         """Whether an outage lets a request through: by the rule's word, on proof, and not too often."""
@@ -148,27 +216,36 @@ class Gate:
         return rate is None or (yield from Increment(f"opened:{rule.name}", rate.seconds)) <= rate.limit
 
 
+# README: the decision
+def _guarded(rule: Rule, flow: Flow[Decision]) -> Flow[Decision]:
+    """The decision of a flow; a refusal with a name where something goes wrong in it."""
+    try:
+        return (yield from flow)
+    except UnreadableRequest as error:
+        return _unreadable(rule.mode, error, rule)
+    except RepeatedField as error:
+        return _concluded(rule, error.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "a field was given twice"))
+    except StoreError as error:
+        return _concluded(rule, rule.providers[0], Verdict.unavailable(Reason.STORE_ERROR, str(error)))
+    except ClientGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug, ours or a provider's, is a refusal and never a pass
+        return _concluded(rule, None, Verdict.misconfigured(_place(error), Reason.INTERNAL_ERROR))
+
+
+# README: end
+
+
 def _claim(provider: Provider, token: Token, context: Context) -> tuple[str, float]:
     """The store's key for a used token, scoped by the provider's account, and its seconds."""
     used = provider.claimed(token.fields, context)
     return "claim:" + hashlib.sha256(f"{provider.account_id}\0{used.value}".encode()).hexdigest(), used.ttl
 
 
-def _fails_too_often(rule: Rule, view: RequestView) -> Flow[bool]:
-    """Whether this client's network has used up its failures, so that its junk costs the vendor's quota no more."""
-    if rule.failed_limit is None or view.client_network is None:
-        return False
-    count = yield from Get(_failures(rule, view))
-    return count is not None and int(count) >= rule.failed_limit.limit
-
-
-def _note_failure(rule: Rule, view: RequestView) -> Flow[None]:
-    if rule.failed_limit is not None and view.client_network is not None:
-        yield from Increment(_failures(rule, view), rule.failed_limit.seconds)
-
-
-def _failures(rule: Rule, view: RequestView) -> str:
-    return f"failed:{rule.name}:{view.client_network}"
+def _give_back(basis: Basis) -> Flow[None]:
+    """Let the token of a request that is refused for an outage be tried again."""
+    if basis.claim is not None:
+        yield from Release(basis.claim)
 
 
 def _has_body(rule: Rule, view: RequestView) -> Flow[bool]:
@@ -181,13 +258,12 @@ def _concluded(
 ) -> Decision:
     """The decision that a verdict leads to under a rule."""
     passed = verdict.outcome is Outcome.PASSED
-    cleared = passed and basis is not None and basis.redirected
     annotated = verdict.outcome is Outcome.FAILED and annotates(rule, verdict.reason)
-    return Decision(
+    decision = Decision(
         allowed=passed or annotated or opens,
         verified=passed,
-        outcome=Outcome.CLEARED if cleared else verdict.outcome,
-        reason=Reason.REDIRECTED if cleared else verdict.reason,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
         provider_reason=verdict.provider_reason,
         rule=rule.name,
         provider=provider,
@@ -200,6 +276,16 @@ def _concluded(
         detail=verdict.detail,
         basis=basis,
     )
+    return _as_cleared(decision, Reason.REDIRECTED) if passed and basis is not None and basis.redirected else decision
+
+
+def _cleared(rule: Rule, reason: Reason, earlier: Pass) -> Decision:
+    """The decision where an earlier pass stands for a request."""
+    return _as_cleared(_concluded(rule, earlier.provider, earlier.verdict), reason)
+
+
+def _as_cleared(decision: Decision, reason: Reason) -> Decision:
+    return replace(decision, outcome=Outcome.CLEARED, reason=reason)
 
 
 def _exempt(rule: Rule, reason: Reason) -> Decision:

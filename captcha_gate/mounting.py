@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from captcha_gate.endpoints import Endpoints
+from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
+from captcha_gate.replies.refusal import Refusals
 from captcha_gate.report import LOGGER, OnDecision, Reporter
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
 
-__all__ = ["Mounted", "PolicySource", "mount", "takes"]
+__all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 
 #: Methods that are what they look like. A request with any other is looked at closely.
 _PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -24,6 +27,8 @@ _PERCENT: Final = ord("%")
 #: Paths that are remembered, and characters of one: at most 300 kB, whatever clients ask for.
 _REMEMBERED: Final = 1024
 _SHORT_PATH: Final = 256
+#: Middlewares that an application may stand behind.
+_MAX_LAYERS: Final = 32
 
 PolicySource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Policy"
 
@@ -37,6 +42,7 @@ class Mounted:
     store: Store
     own_store: Store | None  #: the same, where it was opened here and is closed with the gate
     endpoints: Endpoints
+    refusals: Refusals
     report: Reporter
     ignored: set[str] = field(default_factory=set)  #: paths that nothing here concerns
 
@@ -80,7 +86,8 @@ def mount(
     _ = policy.index, policy.unindexed  # made now, not by the first request
     gate = Gate(policy, shared_store=opened.shared)
     own = None if opened is store else opened
-    return Mounted(gate, policy, opened, own, Endpoints(policy), Reporter(on_decision))
+    refusals, report = Refusals(policy, partial(secrets.token_urlsafe, 16)), Reporter(on_decision)
+    return Mounted(gate, policy, opened, own, Endpoints(gate, refusals, report), refusals, report)
 
 
 def _opened(store: Store | str, *, asynchronous: bool) -> Store:
@@ -115,6 +122,19 @@ def takes(app: Any) -> str | None:
         return None
     needed = sum(item.default is item.empty and item.kind is not item.VAR_KEYWORD for item in parameters)
     return {2: "wsgi", 3: "asgi"}.get(needed)
+
+
+def own_mount_point(app: Any) -> str:
+    """The mount point that an ASGI application brings along (`FastAPI(root_path="/api")`); empty where it has none.
+
+    No server tells of it, and behind it the application's routes stand once more. Middlewares are looked through.
+    """
+    for _ in range(_MAX_LAYERS):
+        root_path = getattr(app, "root_path", "")
+        if isinstance(root_path, str) and root_path:
+            return root_path
+        app = getattr(app, "app", None)
+    return ""
 
 
 def _check_store(policy: Policy, store: Store) -> None:

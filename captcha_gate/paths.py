@@ -20,7 +20,7 @@ __all__ = ["below", "is_ordinary", "mount_point", "readings", "trimmed"]
 MAX_PATH: Final = 8192
 #: An honest path has one to three readings, an archived URL within a path some fifty. More is somebody trying.
 MAX_READINGS: Final = 256
-#: Characters of all readings of a path together: each of them is matched, a regular expression may take them squared.
+#: Characters of all readings of a path together: each of them is matched, by every regular expression.
 MAX_EXPANDED: Final = 64 * 1024
 
 #: One reading only: no escape, no doubled slash, no segment that begins with a dot, nothing that any framework would
@@ -43,13 +43,14 @@ def trimmed(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple[str, ...]:
+def readings(path: str, mount: str = "", raw_path: bytes | None = None, own_mount: str = "") -> tuple[str, ...]:
     """All readings of a path below its mount point, the plainest first, without trailing slashes.
 
     Args:
         path: decoded once, as ASGI's `path` and WSGI's `PATH_INFO` are. Bytes that are no UTF-8 stand as surrogates.
         mount: the prefix that stands before it and is not part of it (ASGI's `root_path`), if any.
         raw_path: the bytes as they were sent, where the server tells.
+        own_mount: the prefix that the application cuts off by itself, whatever the server says, if any.
 
     Raises:
         UnreadableRequest: `ambiguous_path`, for control characters, invalid UTF-8, absurd lengths and puzzles.
@@ -60,7 +61,11 @@ def readings(path: str, mount: str = "", raw_path: bytes | None = None) -> tuple
     else:
         _refuse_unclear(path, raw_path)
         found = _expanded((path, *_with_slashes_kept(raw_path)))
-    return tuple(dict.fromkeys(trimmed(place) for reading in found for place in _places(reading, mount)))
+    places = [place for reading in found for place in _places(reading, mount)]
+    if own_mount:
+        # It takes the place of the server's, or comes after it.
+        places += [below(place, mount_point(own_mount)) for place in (*places, *found)]
+    return tuple(dict.fromkeys(map(trimmed, places)))
 
 
 def _refuse_unclear(path: str, raw_path: bytes | None) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 
 from captcha_gate.decision import Decision
 from captcha_gate.outcome import Mode, Outcome
+
+if TYPE_CHECKING:
+    from captcha_gate.passes.afterwards import Left
 
 __all__ = ["LOGGER", "OnDecision", "Reporter"]
 
@@ -44,7 +48,7 @@ class Reporter:
                 decision.reason.value,
                 decision.provider,
                 decision.provider_reason,
-                extra={"captcha_gate": decision.as_dict()},
+                extra={"captcha_gate": {**decision.as_dict(), "detail": _without_addresses(decision.detail)}},
             )
         if self._on_decision is not None:
             try:
@@ -53,9 +57,10 @@ class Reporter:
                 LOGGER.error("on_decision raised %s", type(error).__name__)  # noqa: TRY400 - its message may quote a secret
 
     @staticmethod
-    def forgot(decision: Decision, error: Exception) -> None:
-        """Log that a redirected request cannot be let through once more: its client has to solve anew."""
-        LOGGER.warning("a redirection was not remembered: rule=%s said=%r", decision.rule, str(error))
+    def left(decision: Decision, left: Left) -> None:
+        """Log where something could not be remembered: the client has to solve anew."""
+        if left.forgotten is not None:
+            LOGGER.warning("nothing was remembered of a pass: rule=%s said=%r", decision.rule, left.forgotten)
 
     def _level(self, decision: Decision) -> int:
         if decision.outcome is Outcome.UNAVAILABLE:
@@ -67,6 +72,22 @@ class Reporter:
             return logging.ERROR
         self._shouted.add(mistake)
         return logging.CRITICAL
+
+
+def _without_addresses(told: Any) -> Any:
+    """All that was told but IP addresses: a vendor names its client's (GeeTest's `user_ip`), and logs live long."""
+    if isinstance(told, Mapping):
+        return {name: _without_addresses(value) for name, value in told.items() if not _is_address(value)}
+    if isinstance(told, (list, tuple)):
+        return [_without_addresses(value) for value in told if not _is_address(value)]
+    return told
+
+
+def _is_address(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(ip_address(value))
+    except ValueError:
+        return False
 
 
 def _deed(decision: Decision) -> str:

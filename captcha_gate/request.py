@@ -29,6 +29,8 @@ _OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-overri
 _METHOD_PARAMETER: Final = re.compile(r"(?:^|[&;?])_method=([^&;]*)")
 _MAX_OVERRIDES: Final = 8
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::\d*)?")
+#: Cookies of the gate's that are looked at, the newest: more than a person has tabs.
+_MAX_OWN_COOKIES: Final = 16
 #: More parameters than any form has; beyond it, looking on only helps an attacker. Starlette and Django say 1000.
 MAX_PARAMETERS: Final = 1000
 
@@ -70,13 +72,17 @@ class Proxies:
             hops: the values of the forwarding header.
         """
         current = address_of(peer or "")
-        trusted = self.unix if peer is None else self._trusts(current)
+        trusted = self.trusts_peer(peer)
         for hop in reversed([item for value in hops for item in value.split(",")]):
             if not trusted:
                 break
             current = address_of(_without_port(hop.strip()))
             trusted = self._trusts(current)
         return current
+
+    def trusts_peer(self, peer: str | None) -> bool:
+        """Whether the socket's other end is one of our proxies."""
+        return self.unix if peer is None else self._trusts(address_of(peer))
 
     def _trusts(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self.networks)
@@ -92,11 +98,14 @@ class RequestView:
         path: decoded once; with the mount point before it where `mount` is not empty.
         mount: ASGI's `root_path`; empty for WSGI, whose `PATH_INFO` is already below `SCRIPT_NAME`.
         raw_path: the path's bytes as sent, where the server tells.
+        own_mount: a mount point of which the application knows without the server.
         query_string: without its question mark.
         peer: the address of the socket's other end; `None` for a Unix socket.
         outer: the decision of a gate further out, if one ran.
         body_is_announced: a body would be announced by a header, as it is before HTTP/2.
         many_processes: the server says that others like this one share the work.
+        scheme: `http` or `https` (`ws`, `wss`), as the server has it.
+        base: what stands before the path in the URL that the client used: `root_path` or `SCRIPT_NAME`.
     """
 
     kind: str
@@ -104,6 +113,7 @@ class RequestView:
     path: str
     mount: str = ""
     raw_path: bytes | None = None
+    own_mount: str = ""
     query_string: str = ""
     headers: Headers
     peer: str | None = None
@@ -111,6 +121,8 @@ class RequestView:
     outer: Decision | None = None
     body_is_announced: bool = True
     many_processes: bool = False
+    scheme: str = "http"
+    base: str = ""
 
     def header(self, name: str) -> str | None:
         """The header's only value; `None` where it is missing or, not to be trusted, given more than once."""
@@ -122,6 +134,11 @@ class RequestView:
         """The path as given, without the mount point before it."""
         return below(self.path, mount_point(self.mount))
 
+    @property
+    def path_from_root(self) -> str:
+        """The path of the URL that the client used, decoded, its mount point included."""
+        return self.path if self.mount else self.base + self.path
+
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
         """Every path reading with every method that the request asks for; overrides only ever add one.
@@ -130,7 +147,7 @@ class RequestView:
             UnreadableRequest: `ambiguous_path` or `bad_method`.
         """
         methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
-        paths = readings(self.path, self.mount, self.raw_path)
+        paths = readings(self.path, self.mount, self.raw_path, self.own_mount)
         return tuple(Reading(path, method) for path in paths for method in methods)
 
     def _overrides(self) -> list[str]:
@@ -138,7 +155,10 @@ class RequestView:
         asked = [item for name in _OVERRIDES for value in self.headers.get_like(name) for item in value.split(",")]
         if self.query_string:
             asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
-        methods = {method.strip(" \t").upper() for method in asked if _METHOD.fullmatch(method.strip(" \t"))}
+        # First in upper case, as frameworks take them: a long s in `post` makes it no token until then.
+        methods = {method for method in (one.strip(" \t").upper() for one in asked) if _METHOD.fullmatch(method)}
+        if self.kind == "websocket":
+            methods.add("GET")  # which the handshake was sent as, and which it is to a WSGI application
         if any("websocket" in value.lower() for value in self.headers.get_all("upgrade")):
             methods.add("WEBSOCKET")  # some WSGI applications take the handshake into their own hands
         if len(methods) > _MAX_OVERRIDES:
@@ -181,10 +201,25 @@ class RequestView:
         header = "; ".join(self.headers.get_all("cookie"))
         return tuple(parse_cookie(header).items(multi=True))
 
+    def own_cookies(self, beginning: str) -> tuple[tuple[str, str], ...]:
+        """The cookies whose names begin so, in the order of the header: a few at most, and split as RFC 6265 §5.2 does.
+
+        Quotes mean nothing there: between two of them, of whatever cookies, ours would else be lost.
+        """
+        pairs = [item.strip(" \t").partition("=") for item in "; ".join(self.headers.get_all("cookie")).split(";")]
+        ours = [(name, value) for name, _, value in pairs if name.startswith(beginning)]
+        return tuple(ours[-_MAX_OWN_COOKIES:])
+
     def cookie(self, name: str) -> str | None:
         """The cookie's only value; `None` where it is missing or given more than once."""
         values = [value for other, value in self.cookies if other == name]
         return values[0] if len(values) == 1 else None
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came by TLS: to the server itself, or to a proxy of ours that says so."""
+        forwarded = (self.header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
+        return self.scheme in ("https", "wss") or (forwarded == "https" and self.proxies.trusts_peer(self.peer))
 
     @cached_property
     def host(self) -> str:
@@ -206,9 +241,15 @@ class RequestView:
     def client_network(self) -> str | None:
         """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
         address = self.client_ip
+        return str(address) if isinstance(address, IPv4Address) else self.neighbourhood
+
+    @property
+    def neighbourhood(self) -> str | None:
+        """The network in which a client stays while its address changes: a /24, or a /64 of IPv6."""
+        address = self.client_ip
         if isinstance(address, IPv6Address):
             return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-        return None if address is None else str(address)
+        return None if address is None else f"{IPv4Address(int(address) >> 8 << 8)}/24"
 
 
 def address_of(text: str) -> Address | None:

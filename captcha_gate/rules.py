@@ -17,10 +17,24 @@ from captcha_gate.request import Proxies, Reading, RequestView
 from captcha_gate.tokens.fields import TokenSettings, Wanted
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from captcha_gate.providers.base import Provider
     from captcha_gate.scalars import Rate
 
-__all__ = ["Action", "Bind", "OnFail", "OnUnavailable", "Policy", "Rule", "ScoreDemand", "Strength"]
+__all__ = [
+    "Action",
+    "Bind",
+    "Clearance",
+    "Forgive",
+    "OnFail",
+    "OnUnavailable",
+    "Pages",
+    "Policy",
+    "Rule",
+    "ScoreDemand",
+    "Strength",
+]
 
 
 class Action(StrEnum):
@@ -86,6 +100,51 @@ class Bind:
     cdata: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """For how long a pass stands for further requests of the same browser.
+
+    Attributes:
+        realm: all rules of the realm take it, as far as they would have accepted the pass itself.
+        ttl: seconds.
+        uses: requests that it is good for; `None` for any number.
+        bind_network: only from the network (a /24 or a /64) in which it was given.
+    """
+
+    realm: str
+    ttl: float
+    uses: int | None = None
+    bind_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forgive:
+    """Which answers of the application to a request that passed spare its client the next CAPTCHA, once.
+
+    Attributes:
+        statuses: such as 401, for a mistyped password.
+        ttl: seconds within which the next try must come.
+    """
+
+    statuses: frozenset[int]
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the operator adds to the gate's pages.
+
+    Attributes:
+        contact: a link for whoever cannot solve a CAPTCHA.
+        directory: where own templates are, from the policy's folder.
+        templates: the texts of own templates, by the names of those that they replace.
+    """
+
+    contact: str | None = None
+    directory: str | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule of a policy.
@@ -97,6 +156,9 @@ class Rule:
         max_age: seconds since the challenge was solved.
         failed_limit: failures of one client's network after which its tokens are refused unasked.
         fallthrough: the operator knows that clients can leave this rule.
+        clearance: a pass stands for further requests.
+        forgive: a pass whose request the application refuses stands for the next try.
+        challenges: browsers without a token get a page on which to solve one.
     """
 
     name: str | None
@@ -114,6 +176,9 @@ class Rule:
     on_unavailable: OnUnavailable = field(default_factory=OnUnavailable)
     failed_limit: Rate | None = None
     fallthrough: bool = False
+    clearance: Clearance | None = None
+    forgive: Forgive | None = None
+    challenges: bool = False
 
     @property
     def strength(self) -> Strength:
@@ -153,6 +218,9 @@ class Policy:
         store: the URL of the shared state.
         proxies: whose word on the client's address is taken.
         prefix: where the built-in endpoints stand.
+        keys: sign the cookies, the last one; those before it, which it replaced, are still believed.
+        origins: scripts of these sites may read the gate's own replies.
+        pages: what the operator adds to the gate's pages.
         warnings: what the loading found odd but not wrong.
     """
 
@@ -163,6 +231,9 @@ class Policy:
     store: str = field(default="memory://", repr=False)  # it may hold a password
     proxies: Proxies = field(default_factory=Proxies)
     prefix: str = "/captcha-gate"
+    keys: tuple[SecretStr, ...] = ()
+    origins: frozenset[str] = frozenset()
+    pages: Pages = field(default_factory=Pages)
     warnings: tuple[str, ...] = ()
 
     def match(self, view: RequestView) -> Rule | None:

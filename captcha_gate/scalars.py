@@ -18,24 +18,30 @@ from pydantic_core import PydanticCustomError
 from captcha_gate.request import Network
 
 __all__ = [
+    "AccountId",
     "BaseUrl",
     "CidrText",
+    "Contact",
     "Cost",
     "Count",
     "Duration",
     "Flag",
     "Name",
+    "Origin",
     "Rate",
+    "Refusal",
     "Scene",
     "Score",
     "ScriptUrl",
     "Secret",
+    "SigningKey",
     "Size",
     "Text",
     "UrlPath",
     "network_of",
     "problem",
     "rate",
+    "whole",
 ]
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -44,7 +50,13 @@ _DURATION: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
 _SIZE: Final = r"([0-9]{1,12})(B|kB|KiB|MB|MiB|GB|GiB)"
 _RATE: Final = r"([1-9][0-9]{0,8})/(s|m|h|d)"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9])?"
-_SCRIPT: Final = r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}"
+_SCRIPT: Final = (
+    r"(?:https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/|/(?!/))[A-Za-z0-9_.~@\-/]{1,300}(?:\?[A-Za-z0-9_.~%\-=&]{1,300})?"
+)
+_ORIGIN: Final = r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?)(?::[0-9]{1,5})?"
+_CONTACT: Final = r"(?:https?://|mailto:)[^\s\"'<>\\]{1,300}"
+#: Bytes of a key that signs cookies. RFC 2104 §3: a shorter one than the hash weakens it.
+_KEY_LENGTH: Final = 32
 _URL_PATH: Final = r"/[A-Za-z0-9_.~\-/]{1,200}"
 
 
@@ -64,6 +76,13 @@ def _as_text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise problem("expected text (write a value, or remove the key)")
     return value
+
+
+def _account_id(value: Any) -> str:
+    text = _as_text(_as_text(value).strip())
+    if "*" * 3 in text:
+        raise problem("the id was copied masked, with asterisks in it (copy it unmasked)")
+    return text
 
 
 def _duration(value: Any) -> float:
@@ -107,7 +126,9 @@ def _score(value: Any) -> float:
     return float(value)
 
 
-def _whole(lowest: int, highest: int) -> Callable[[Any], int]:
+def whole(lowest: int, highest: int) -> Callable[[Any], int]:
+    """What reads a whole number between two, both included."""
+
     def check(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch("[0-9]{1,12}", value):
             value = int(value)
@@ -180,11 +201,29 @@ def _secret(value: Any) -> SecretStr:
     return SecretStr(value.strip())
 
 
+def _signing_key(value: Any) -> SecretStr:
+    key = _secret(value)
+    if len(key.get_secret_value().encode()) < _KEY_LENGTH:
+        raise problem(f"a key that signs cookies has at least {_KEY_LENGTH} bytes (make one: openssl rand -base64 32)")
+    return key
+
+
+def _matches(expression: str, expected: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        if not re.fullmatch(expression, _as_text(value)):
+            raise problem(f"expected {expected}")
+        return str(value)
+
+    return BeforeValidator(check)
+
+
 def _pattern(expression: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{expression}|.*\\$\\{{.+)$"})
 
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string", "minLength": 1})]
+#: An id from a vendor's console, without the blanks that were copied with it.
+AccountId = Annotated[str, BeforeValidator(_account_id), WithJsonSchema({"type": "string", "minLength": 1})]
 #: A name in the policy: of a rule, a provider, a network. Such names stand in logs, URLs and metrics.
 Name = Annotated[str, BeforeValidator(_name), _pattern(_NAME)]
 #: Seconds.
@@ -195,14 +234,23 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 #: 0 is a bot, 1 is a human.
 Score = Annotated[float, BeforeValidator(_score), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 #: Rounds of a key derivation: enough to matter, few enough that a phone gets through.
-Cost = Annotated[int, BeforeValidator(_whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
-Count = Annotated[int, BeforeValidator(_whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Cost = Annotated[int, BeforeValidator(whole(1, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[int, BeforeValidator(whole(1, 10_000)), WithJsonSchema({"type": "integer", "minimum": 1})]
+#: A status by which an application refuses what somebody sent.
+Refusal = Annotated[int, BeforeValidator(whole(400, 499)), WithJsonSchema({"type": "integer"})]
 #: The number by which a vendor tells the pages of one account apart.
-Scene = Annotated[int, BeforeValidator(_whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
+Scene = Annotated[int, BeforeValidator(whole(0, 999_999)), WithJsonSchema({"type": "integer", "minimum": 0})]
 BaseUrl = Annotated[str, BeforeValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 #: Where a page loads a script from: a URL, or a path of the site's own. Nothing in it could end an attribute.
 ScriptUrl = Annotated[str, BeforeValidator(_script_url), _pattern(_SCRIPT)]
 UrlPath = Annotated[str, BeforeValidator(_url_path), _pattern(_URL_PATH)]
+#: Where a script of another site runs that may read the gate's replies.
+Origin = Annotated[
+    str, _matches(_ORIGIN, "an origin in lower case, without a path (write https://example.com)"), _pattern(_ORIGIN)
+]
+#: Where people turn who cannot solve a CAPTCHA.
+Contact = Annotated[str, _matches(_CONTACT, "a link (write https://example.com/help or mailto:…)"), _pattern(_CONTACT)]
 CidrText = Annotated[str, BeforeValidator(_cidr), WithJsonSchema({"type": "string"})]
 #: A key of the operator's. Masked in every repr; `get_secret_value()` where it is used, and nowhere else.
 Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
+SigningKey = Annotated[SecretStr, BeforeValidator(_signing_key), WithJsonSchema({"type": "string", "minLength": 32})]

@@ -6,7 +6,9 @@
     known.query(user_id, server=form["vaptcha_server"], token=form["vaptcha_token"])
 
 `server` and `token` are what the handler itself received. The vendor takes the token here only after it was verified:
-call these where `decision_of(request).verified` is true, and nowhere else.
+call these where `decision_of(request).verified` is true, and nowhere else. The gate verified the first complete token
+that it found where the rule looks: a client can put one into a header and another into the form. So let the rule look
+only where the handler does: `token: {from: [form]}`.
 
 What is sent and what the replies mean stands in `providers.vaptcha_devices`.
 """
@@ -67,7 +69,9 @@ class Devices:
             token: `vaptcha_token` as the page sent it, verified by the gate just now.
 
         Raises:
-            DeviceError: the server is not allowed, does not answer, or refuses.
+            DeviceError: the server is not allowed, does not answer, or refuses; or `server` or `token` is none.
+            TypeError: the user's id is no text.
+            ValueError: it is blank.
         """
         return run(query_flow(self._account, user_id, server, token), self._perform)
 
@@ -81,7 +85,7 @@ class Devices:
             always: register it in any case; else VAPTCHA judges whether to.
 
         Raises:
-            DeviceError: as for `query`.
+            DeviceError, TypeError, ValueError: as for `query`.
         """
         run(register_flow(self._account, user_id, server, token, always=always), self._perform)
 
@@ -93,6 +97,7 @@ class Devices:
 
         Raises:
             DeviceError: the host does not answer, or refuses.
+            TypeError, ValueError: as for `query`.
         """
         return run(list_flow(self._account, user_id), self._perform)
 
@@ -103,6 +108,7 @@ class Devices:
 
         Raises:
             DeviceError: the host does not answer, or refuses.
+            TypeError, ValueError: as for `query`.
         """
         run(exit_flow(self._account, user_id), self._perform)
 

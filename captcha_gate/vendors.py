@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from captcha_gate.breaker import Breaker
 from captcha_gate.decision import Verdict
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["Vendors"]
 
 T = TypeVar("T")
+_Server: TypeAlias = tuple[str, str]  # an account and the server that knows it
 
 #: Seconds for which an answer, or the proof that there is none, stands for the next one.
 PROBE_KEPT: Final = 5.0
 #: Seconds that a probe may take at most: it is asked while a person waits.
 PROBE_TIMEOUT: Final = 1.0
+#: Seconds for which a vendor that says 429 is left alone where it does not say for how long, and at most.
+BACK_OFF: Final = 1.0
+LONGEST_BACK_OFF: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -56,7 +60,8 @@ class Vendors:
         self._monotonic = monotonic
         self._answered: dict[tuple[str, bool], float] = {}  # by account, and whether it was asked for challenges
         self._took: dict[str, float] = {}  # seconds of the latest answer, by account
-        self._breakers: dict[tuple[str, str], Breaker] = {}  # by account and server
+        self._breakers: dict[_Server, Breaker] = {}
+        self._left_alone: dict[_Server, float] = {}  # until when, after a 429
 
     def ask(self, provider: Provider, fields: Mapping[str, str], context: Context) -> Flow[Verdict]:
         """The provider's verdict of a token, within the provider's timeout."""
@@ -131,7 +136,9 @@ class Vendors:
         if isinstance(asked, Effect):
             return (yield from asked)
         provider = call.provider
-        breaker = self._breaker(provider, asked)
+        server = None if provider.unprovable is not None else (provider.account_id, asked.url.netloc.decode("ascii"))
+        self._refuse_too_soon(server)
+        breaker = self._breaker(provider, server)
         if breaker is not None and call.context is not None:
             yield from self._pass(breaker, provider, asked, call.context)
         begun = self._monotonic()
@@ -141,6 +148,7 @@ class Vendors:
             if breaker is not None and error.proves_outage:
                 breaker.failed(self._monotonic())
             raise
+        self._note_429(server, response)
         if provider.answers(asked, response):
             call.answered = True
             self._took[provider.account_id] = self._monotonic() - begun
@@ -151,17 +159,34 @@ class Vendors:
             breaker.failed(self._monotonic())
         return response
 
-    def _breaker(self, provider: Provider, request: httpx.Request) -> Breaker | None:
+    def _refuse_too_soon(self, server: _Server | None) -> None:
+        """Leave a vendor alone that has asked for it: neither tokens nor probes hammer it.
+
+        Raises:
+            FetchError: `throttled`; it proves nothing, for a flood of junk can cause it.
+        """
+        if server in self._left_alone and self._monotonic() < self._left_alone[server]:
+            raise FetchError(Reason.THROTTLED, "it said 429 a moment ago, and is not asked yet", proves_outage=False)
+
+    def _note_429(self, server: _Server | None, response: httpx.Response) -> None:
+        """See whether a server wants to be left alone; any other answer ends that."""
+        if server is None:
+            return
+        if response.status_code == 429:
+            self._left_alone[server] = self._monotonic() + _back_off(response.headers.get("retry-after", ""))
+        else:
+            self._left_alone.pop(server, None)
+
+    def _breaker(self, provider: Provider, server: _Server | None) -> Breaker | None:
         """The breaker of the server that is asked. None where clients name servers: they have no end, and no proof."""
         settings = provider.breaker
-        if settings is None or provider.unprovable is not None:
+        if settings is None or server is None:
             return None
-        key = provider.account_id, request.url.netloc.decode("ascii")
-        if key not in self._breakers:
-            self._breakers[key] = Breaker(
+        if server not in self._breakers:
+            self._breakers[server] = Breaker(
                 failures=settings.failures, window=settings.window, open_for=settings.open_for
             )
-        return self._breakers[key]
+        return self._breakers[server]
 
     def _pass(self, breaker: Breaker, provider: Provider, request: httpx.Request, context: Context) -> Flow[None]:
         """Go on to a server that is worth asking.
@@ -198,3 +223,10 @@ class Vendors:
     def _answered_lately(self, provider: Provider, *, issues: bool) -> bool:
         at = self._answered.get((provider.account_id, issues))
         return at is not None and self._monotonic() - at < PROBE_KEPT
+
+
+def _back_off(retry_after: str) -> float:
+    """Seconds for which a vendor is left alone. A date is not read: whose clock is right would be another question."""
+    if not (retry_after.isascii() and retry_after.isdigit()):
+        return BACK_OFF
+    return min(float(retry_after[:9]), LONGEST_BACK_OFF)

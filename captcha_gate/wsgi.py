@@ -12,10 +12,12 @@ from werkzeug.wsgi import ClosingIterator
 from captcha_gate.decision import SCOPE_KEY, Decision
 from captcha_gate.drive import SyncOnce, run
 from captcha_gate.effects import Compute, Effect, Fetch, Flow, Once, ReadChunk, StoreOp
-from captcha_gate.errors import ClientGone, StoreError
+from captcha_gate.errors import ClientGone
 from captcha_gate.mounting import PolicySource, mount, takes
-from captcha_gate.redirects import STATUSES, awaits, redirected
-from captcha_gate.reply import Reply, plain_reply, refusal
+from captcha_gate.passes.afterwards import Answer
+from captcha_gate.passes.cookies import kept_private
+from captcha_gate.replies.page import LONGEST_FORM
+from captcha_gate.replies.reply import Reply, plain_reply, readable_across_origins
 from captcha_gate.report import OnDecision
 from captcha_gate.request import RequestView
 from captcha_gate.wsgi_body import RecordedInput
@@ -76,19 +78,25 @@ class CaptchaGate:
         endpoint = self._mounted.endpoints.find(view)
         body = RecordedInput(environ)
         if endpoint is not None:
-            answer = self._mounted.endpoints.answer(endpoint, self._mounted.gate, view)
-            return _send(self._run(answer, body), view, start_response)
+            flow: Flow[Any] = self._mounted.endpoints.answer(endpoint, view)
+        else:
+            flow = self._mounted.gate.decide(view)
         try:
-            decision = self._run(self._mounted.gate.decide(view), body)
+            outcome = self._run(flow, body)
         except ClientGone:
             body.close()
-            return _send(plain_reply(400, "The request ended early."), view, start_response)
+            return self._send(plain_reply(400, "The request ended early."), view, start_response)
+        if endpoint is not None:
+            body.close()
+            return self._send(outcome, view, start_response)
+        decision: Decision | None = outcome
         if decision is None:
             return self._pass_by(environ, start_response)
         self._mounted.report(decision)
         if not decision.forwarded:
+            reply = self._mounted.refusals.reply(decision, view, body.whole(LONGEST_FORM))
             body.close()
-            return _send(refusal(decision, self._mounted.policy, view), view, start_response)
+            return self._send(reply, view, start_response)
         return self._forward(environ, decision, view, body, start_response)
 
     def _pass_by(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -106,7 +114,7 @@ class CaptchaGate:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
-        if awaits(decision):
+        if self._mounted.gate.watches(decision, view):
             start_response = self._watching(decision, view, body, start_response)
         if not body.was_read:
             return self.app(environ, start_response)
@@ -122,16 +130,15 @@ class CaptchaGate:
     def _watching(
         self, decision: Decision, view: RequestView, body: RecordedInput, start_response: StartResponse
     ) -> StartResponse:
-        """See whether the application redirects a request that passed."""
+        """See how the application answers a request that passed, and add the cookies that this leaves."""
 
         def watched(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-            if status[:3] in map(str, STATUSES):
-                location = "".join(value for name, value in headers if name.lower() == "location")
-                try:
-                    self._run(redirected(decision, view.path, location), body)
-                except StoreError as error:
-                    self._mounted.report.forgot(decision, error)
-            return start_response(status, headers, *more)
+            location = "".join(value for name, value in headers if name.lower() == "location")
+            answer = Answer(int(status[:3]) if status[:3].isdecimal() else 0, location)
+            left = self._run(self._mounted.gate.answered(decision, view, answer), body)
+            self._mounted.report.left(decision, left)
+            kept = kept_private(headers) if left.private else headers
+            return start_response(status, [*kept, *(("Set-Cookie", cookie) for cookie in left.cookies)], *more)
 
         return watched
 
@@ -141,6 +148,11 @@ class CaptchaGate:
         close = getattr(self._mounted.own_store, "close", None)
         if close is not None:
             close()
+
+    def _send(self, reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
+        reply = readable_across_origins(reply, self._mounted.policy, view)
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
+        return [] if view.method == "HEAD" else [reply.body]
 
     def _run(self, flow: Flow[Any], body: RecordedInput) -> Any:
         def perform(effect: Effect[Any]) -> Any:
@@ -192,6 +204,8 @@ def _view(environ: Environ, proxies: Proxies) -> RequestView:
         proxies=proxies,
         outer=outer if isinstance(outer, Decision) else None,
         many_processes=bool(environ.get("wsgi.multiprocess")),
+        scheme=environ.get("wsgi.url_scheme") or "http",
+        base=_decoded(environ.get("SCRIPT_NAME", "")),
     )
 
 
@@ -201,8 +215,3 @@ def _decoded(path_info: str) -> str:
         return path_info.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return "\udcff"
-
-
-def _send(reply: Reply, view: RequestView, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
-    return [] if view.method == "HEAD" else [reply.body]

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from io import BytesIO
-from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from captcha_gate.errors import ClientGone
+from captcha_gate.spool import Spool
 
 __all__ = ["RecordedInput"]
 
 #: Bytes that are asked for at a time: a read blocks until it has them all, so not too many.
 CHUNK: Final = 16 * 1024
-#: Bytes that are kept in memory; above them everything is kept in a file.
-IN_MEMORY: Final = 64 * 1024
 
 
 class RecordedInput:
@@ -30,8 +27,8 @@ class RecordedInput:
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
-        self._size = 0
-        self._kept: IO[bytes] = BytesIO()
+        self._ended = False
+        self._kept = Spool()
 
     @cached_property
     def _stream(self) -> IO[bytes]:
@@ -44,35 +41,37 @@ class RecordedInput:
     @property
     def was_read(self) -> bool:
         """Whether there is anything to play back."""
-        return self._size > 0
+        return self._kept.size > 0
 
     @property
     def on_disk(self) -> bool:
         """Whether something is kept that should be closed when the request is over."""
-        return self._size > IN_MEMORY
+        return self._kept.on_disk
 
     def read_more(self) -> bytes:
         """Some more bytes; `b""` at the end.
 
         Raises:
             ClientGone: the client hung up.
+            OSError: the disk is full; what was read is kept all the same.
         """
         try:
             chunk = self._stream.read(CHUNK)
         except (ClientDisconnected, OSError):
             raise ClientGone from None
-        if not chunk and self._size < (get_content_length(self._environ) or 0):
+        if not chunk and self._kept.size < (get_content_length(self._environ) or 0):
             raise ClientGone  # some servers hand over what there is of a body as if it were all
-        if chunk:
-            if self._size <= IN_MEMORY < self._size + len(chunk):
-                self._move_to_disk()
-            self._size += len(chunk)
-            self._kept.write(chunk)
+        self._ended = not chunk
+        self._kept.write(chunk)
         return chunk
+
+    def whole(self, at_most: int) -> bytes | None:
+        """All of the body; `None` where it was not read to its end, or is longer than so many bytes."""
+        return self._kept.in_memory() if self._ended and self._kept.size <= at_most else None
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""
-        self._kept.seek(0)
+        self._kept.rewind()
 
     def read(self, size: int | None = -1) -> bytes:
         """As PEP 3333 has it: kept bytes first, and never more of the stream than was asked for."""
@@ -109,8 +108,3 @@ class RecordedInput:
     def close(self) -> None:
         """Drop what was kept; the stream is the server's to close."""
         self._kept.close()
-
-    def _move_to_disk(self) -> None:
-        file = TemporaryFile()  # noqa: SIM115 - it lives until the application has read it
-        file.write(self._kept.getvalue() if isinstance(self._kept, BytesIO) else b"")
-        self._kept = file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 
 import altcha
@@ -15,6 +16,7 @@ from support.world import ALTCHA, GEETEST, LOGIN, PASSES, REFUSES, TOKEN, World,
 from captcha_gate import Decision, PolicyError, decision_of
 from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.errors import UnsupportedScope
+from captcha_gate.tokens.json_body import JsonExtractor
 from captcha_gate.wsgi import CaptchaGate as WsgiGate
 
 
@@ -141,10 +143,34 @@ def test_each_outcome_has_its_status_and_its_code(world, sent, vendor, rule, sta
         assert (problem["code"], problem["status"]) == (code, status)
 
 
+def test_a_refusals_page_runs_nothing_and_stands_in_no_frame(world):
+    response = world().post(headers={"Accept": "text/html"})
+    policy = dict(part.strip().partition(" ")[::2] for part in response.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
+    assert (policy["form-action"], policy["base-uri"]) == ("'none'", "'none'")
+    assert "script-src" not in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("size", "elsewhere"), [(60_000, False), (70_000, True)])
+def test_a_large_body_is_parsed_outside_the_event_loop(size, elsewhere, monkeypatch):
+    threads = []
+    real = JsonExtractor.finish
+
+    def finish(self):
+        threads.append(threading.current_thread())
+        return real(self)
+
+    monkeypatch.setattr(JsonExtractor, "finish", finish)
+    here = World("asgi", policy_of(), answering(PASSES))
+    assert here.post(json={**TOKEN, "text": "x" * size}).status_code == 200
+    assert [thread is not threading.main_thread() for thread in threads] == [elsewhere]
+
+
 def test_a_refusal_is_never_cached_and_tells_the_page_what_to_send(world):
     response = world().post()
     assert response.headers["cache-control"] == "no-store"
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Language"
     assert response.headers["x-content-type-options"] == "nosniff"
     problem = response.json()
     assert problem["retryable"] is True

@@ -6,6 +6,7 @@ application beside its own request, and in the words of every public object and 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -21,8 +22,10 @@ from support.live import LiveWorld
 from support.world import ALTCHA, GEETEST, LOGIN, PASSES, TOKEN, World, answering, policy_of
 
 from captcha_gate import PolicyError, load_policy
+from captcha_gate.errors import DeviceError
 from captcha_gate.testing.vendors import GeetestV3, GeetestV4, Vaptcha, VaptchaV4, Yunpian, faults
 from captcha_gate.testing.vendors.loopback import Answer, Connection, LoopbackServer, Received
+from captcha_gate.vaptcha import async_devices, devices
 
 SECRET = "canary5ec2e7canary5ec2e7canary77"
 VENDORS: dict[str, Callable[[], Any]] = {
@@ -181,6 +184,61 @@ def test_nothing_shows_however_a_vendor_fails(kind, vendor_type, failure, on_una
             everything.show(challenge.text, dict(challenge.headers))
         world.settle()
         world.close()
+
+
+DEVICE_ANSWERS: dict[str, Answer | None] = {
+    "what is asked for": None,
+    "a refusal that repeats it": echoes_as(200, in_every_word),
+    "HTTP 500 that repeats it": echoes_as(500, in_every_word),
+    "JSON that repeats it and breaks off": echoes_as(200, lambda said: json.dumps(in_a_pass(said))[:-5]),
+    "a redirect": faults.redirect("https://elsewhere.invalid/"),
+    "a reset": faults.reset,
+}
+
+
+CALLS = ("query", "register", "list", "exit")
+
+
+def call_devices(policy: Any, own: bool, **given: dict[str, str]) -> Iterator[object]:
+    """What each of the calls returned or raised."""
+    with httpx.Client() as client, devices(policy, "it", http_client=None if own else client) as known:
+        for name in CALLS:
+            try:
+                yield getattr(known, name)(**given[name])
+            except DeviceError as error:
+                yield error
+
+
+async def acall_devices(policy: Any, own: bool, **given: dict[str, str]) -> list[object]:
+    async with (
+        httpx.AsyncClient() as client,
+        async_devices(policy, "it", http_client=None if own else client) as known,
+    ):
+        return await asyncio.gather(*(getattr(known, name)(**given[name]) for name in CALLS), return_exceptions=True)
+
+
+@pytest.mark.parametrize("answer", DEVICE_ANSWERS)
+@pytest.mark.parametrize("own", [True, False], ids=["our client", "the user's"])
+def test_nothing_shows_of_a_call_about_devices(kind, own, answer, canaries, everything):
+    user = "canary-user-canary-user"
+    with Vaptcha(key=SECRET) as vendor:
+        policy = policy_of(providers={"it": vendor.account(timeout="2s")})
+        world = LiveWorld(kind, policy)
+        token = vendor.solve()
+        assert world.post(data=token).status_code == 200
+        world.close()
+        canaries += [user, token["vaptcha_token"]]
+        if DEVICE_ANSWERS[answer]:
+            vendor.breaks(DEVICE_ANSWERS[answer])
+        who = {"user_id": user}
+        what = {**who, "server": token["vaptcha_server"], "token": token["vaptcha_token"]}
+        given = {"query": what, "register": what, "list": who, "exit": who}
+        if kind == "wsgi":
+            came = list(call_devices(policy, own, **given))
+        else:
+            came = asyncio.run(acall_devices(policy, own, **given))
+        everything.show(*came)
+        assert {isinstance(item, DeviceError) for item in came} == {DEVICE_ANSWERS[answer] is not None}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

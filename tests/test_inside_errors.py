@@ -34,7 +34,7 @@ is_down = answering({}, 503)
 OUTSIDE_THE_DECISION = {
     "the look at the path": ("captcha_gate.mounting.Mounted.ignores", passes),
     "the view": ("captcha_gate.{kind}._view", passes),
-    "finding an endpoint": ("captcha_gate.endpoints.Endpoints.find", passes),
+    "finding an endpoint": ("captcha_gate.endpoints.table.Endpoints.find", passes),
     "recording the body": ("captcha_gate.{kind}_body.Recorded{body}.__init__", passes),
     "matching": ("captcha_gate.rules.Policy.match", passes),
     "the path's readings": ("captcha_gate.request.RequestView.readings", passes),
@@ -46,7 +46,10 @@ INSIDE_THE_DECISION = {
     "reading the body": ("captcha_gate.{kind}_body.Recorded{body}.read{more}", passes),
     "parsing the body": ("captcha_gate.tokens.urlencoded.UrlEncodedExtractor.feed", passes),
     "what a provider may know": ("captcha_gate.gate.Gate.context", passes),
-    "the count of failures": ("captcha_gate.gate._fails_too_often", passes),
+    "whether an earlier pass stands": ("captcha_gate.passes.clearance.Clearances.cleared", passes),
+    "whether it is forgiven": ("captcha_gate.gate.forgiven", passes),
+    "whether it was opened before": ("captcha_gate.gate.opened_before", passes),
+    "the count of failures": ("captcha_gate.gate.may_try", passes),
     "whether the token is well-formed": ("captcha_gate.providers.geetest_v4.GeetestV4.accepts", passes),
     "whether it is local": ("captcha_gate.providers.geetest_v4.GeetestV4.is_local", passes),
     "what is claimed": ("captcha_gate.providers.geetest_v4.GeetestV4.claimed", passes),
@@ -61,7 +64,7 @@ INSIDE_THE_DECISION = {
     "the verdict": ("captcha_gate.providers.geetest_v4._verdict", passes),
     "taking out what is echoed": ("captcha_gate.gate.without_token", passes),
     "judging": ("captcha_gate.gate.judge", passes),
-    "noting a failure": ("captcha_gate.gate._note_failure", refuses),
+    "noting that it did not fail": ("captcha_gate.gate.did_not_fail", passes),
     "whether to annotate": ("captcha_gate.gate.annotates", refuses),
     "the proof of an outage": ("captcha_gate.vendors.Vendors.proven_down", is_down),
     "a probe's fields": ("captcha_gate.providers.geetest_v4.GeetestV4.probe_fields", is_down),
@@ -129,7 +132,9 @@ def test_without_the_error_each_of_these_requests_is_let_through(world, stage):
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
-@pytest.mark.parametrize("stage", ["captcha_gate.{kind}.refusal", "captcha_gate.{kind}._send"])
+@pytest.mark.parametrize(
+    "stage", ["captcha_gate.replies.refusal.Refusals.reply", "captcha_gate.{kind}.CaptchaGate._send"]
+)
 def test_a_refusal_that_cannot_be_written_lets_nobody_through(world, breaks, stage, accept, error):
     gated = world(policy_of(GENEROUS))
     breaks(stage, ERRORS[error])
@@ -139,7 +144,7 @@ def test_a_refusal_that_cannot_be_written_lets_nobody_through(world, breaks, sta
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize(
-    "stage", ["captcha_gate.endpoints.Endpoints.answer", "captcha_gate.providers.altcha.Altcha.challenge"]
+    "stage", ["captcha_gate.endpoints.table.Endpoints.answer", "captcha_gate.providers.altcha.Altcha.challenge"]
 )
 def test_a_challenge_that_breaks_is_the_servers_error_and_no_way_to_the_application(world, breaks, stage, error):
     gated = world(policy_of(LOGIN, providers={"pow": ALTCHA}))

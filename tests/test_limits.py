@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.faults import a_token, account_at
+from support.flood import flood
+from support.live import LiveWorld
 from support.world import GEETEST, LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 
-from captcha_gate.effects import Get, StoreOp
+from captcha_gate.effects import Increment, StoreOp
 from captcha_gate.errors import StoreError
 from captcha_gate.stores.memory import MemoryStore
+from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
 
 
 class Clock:
@@ -141,7 +145,7 @@ def test_a_monitored_rule_only_records_it(limited):
 def test_a_store_that_fails_lets_nobody_through(limited):
     class Broken(MemoryStore):
         def perform(self, operation: StoreOp) -> object:
-            if isinstance(operation, Get):
+            if isinstance(operation, Increment):
                 raise StoreError("down")
             return super().perform(operation)
 
@@ -157,3 +161,26 @@ def test_the_limit_of_a_rule_may_stand_in_the_defaults(world):
     assert (reply.status_code, reply.headers["retry-after"]) == (429, "3600")
     assert json.loads(reply.content)["provider"] == "cn"
     assert GEETEST["captcha_key"] not in reply.text
+
+
+def test_of_many_at_once_no_more_are_asked_about_than_may_fail(kind):
+    with LoopbackServer(replies(200, json.dumps(REFUSES))) as vendor:
+        policy = policy_of({**LOGIN, "limits": {"failed": "5/m"}}, providers={"cn": account_at(vendor.url)})
+        world = LiveWorld(kind, policy)
+        statuses = flood(world, (a_token() for _ in range(60)))
+        assert sorted(statuses) == [403] * 5 + [429] * 55
+        assert len(vendor.received) == 5
+        world.close()
+
+
+@pytest.mark.parametrize("reply", [PASSES, {"status": "error", "code": "-50000", "msg": "system error"}])
+def test_what_passes_and_what_nobody_could_tell_counts_as_no_failure(limited, reply):
+    world = limited(reply, limit="2/m")
+    assert 429 not in {world.post(data=junk(number)).status_code for number in range(6)}
+    assert len(world.asked) == 6
+
+
+@pytest.mark.parametrize("nobody", [("", 0)])
+def test_clients_whose_address_is_unknown_count_as_one(limited, nobody):
+    world = limited(limit="2/m")
+    assert [world.post(data=junk(number), client=nobody).status_code for number in range(4)] == [403, 403, 429, 429]

@@ -11,10 +11,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from support.world import GEETEST, LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 from werkzeug import Request, Response
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
 
+from captcha_gate import Decision, Outcome, Reason, Verdict
 from captcha_gate.asgi import CaptchaGate as AsgiGate
+from captcha_gate.decision import Basis
 from captcha_gate.effects import Put
 from captcha_gate.errors import StoreError
+from captcha_gate.passes.redirects import redirected
 from captcha_gate.stores.memory import MemoryStore
 from captcha_gate.wsgi import CaptchaGate as WsgiGate
 
@@ -147,7 +152,7 @@ def test_what_the_vendor_told_stands_for_the_second_request_too(world):
     fields = {"vaptcha_server": "https://n1.vaptcha.com/verify", "vaptcha_token": "a-token"}
     built.post(data=fields)
     [decision] = built.decisions
-    from captcha_gate.redirects import redirected
+    from captcha_gate.passes.redirects import redirected
 
     [put] = list(redirected(decision, "/login/", "/login"))
     built.gate._mounted.store.perform(put)
@@ -167,7 +172,7 @@ def test_a_store_that_fails_then_costs_the_second_try_and_not_the_answer(kind, c
     site = Site(kind, store=Failing())
     assert site.post("/old-login?status=307", data=TOKEN).status_code == 307
     assert site.post("/login", data=TOKEN).status_code == 403
-    assert "a redirection was not remembered: rule=login" in caplog.text
+    assert "nothing was remembered of a pass: rule=login" in caplog.text
 
 
 def test_it_counts_where_the_answer_sent_the_client_and_nowhere_else(kind):
@@ -200,9 +205,26 @@ def test_what_was_told_is_judged_by_the_rule_that_decides_then(world):
     )
     fields = {"vaptcha_server": "https://n1.vaptcha.com/verify", "vaptcha_token": "a-token"}
     assert lax.post(data=fields).status_code == 200
-    from captcha_gate.redirects import redirected
+    from captcha_gate.passes.redirects import redirected
 
     for put in redirected(lax.decisions[0], "/login/", "/login"):
         store.perform(put)
     assert strict.post(data=fields).status_code == 403
     assert strict.decisions[0].reason == "low_score"
+
+
+@pytest.mark.parametrize("location", ["//[x", "http://[::1/x", "http://[bad]/x", "http://\u2100/"])
+def test_a_location_that_is_no_address_is_the_applications_affair(location):
+    decision = Decision(
+        allowed=True, outcome=Outcome.PASSED, reason=Reason.OK, rule="login", basis=Basis("a claim", Verdict.passed())
+    )
+    assert list(redirected(decision, "/login", location)) == []
+
+
+def test_below_a_mount_point_of_wsgi_the_whole_address_counts():
+    site = Site("wsgi", to="/shop/login")
+    mounted = DispatcherMiddleware(Response("none"), {"/shop": site._gate})
+    client = Client(mounted)
+    assert client.post("/shop/old-login?status=308", data=TOKEN).status_code == 308
+    assert client.post("/shop/login", data=TOKEN).status_code == 200
+    assert site.reasons == ["ok", "redirected"]

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from captcha_gate.endpoints import Endpoints
+from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import UnreadableRequest
+from captcha_gate.gate import Gate
 from captcha_gate.outcome import Mode, Outcome, Reason, status_of
 from captcha_gate.policy.load import load_policy
+from captcha_gate.replies.refusal import Refusals
+from captcha_gate.report import Reporter
 from captcha_gate.request import Reading, RequestView
 from captcha_gate.rules import Action, OnFail, Policy, Rule
 from captcha_gate.tokens.fields import Source
@@ -40,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     view = _view(arguments, policy, headers)
     print(f"{view.method} {arguments.url}  client {view.client_ip or 'unknown'}")
-    issuing = Endpoints(policy).find(view)
-    if issuing is not None:
-        print(f"answered by the gate itself, before any rule: a challenge of type {issuing.provider.type}")
+    endpoint = Endpoints(Gate(policy), Refusals(policy, str), Reporter()).find(view)
+    if endpoint is not None:
+        print(f"answered by the gate itself, before any rule: {endpoint.says}")
         return 0
     try:
         readings = view.readings

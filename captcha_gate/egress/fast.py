@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import weakref
 from functools import lru_cache
 from typing import Final
 
@@ -53,6 +54,9 @@ class FastPool:
             auto_decompress=False,
             trust_env=False,
         )
+        # A loop that ended without closing us took the connections along: nothing is left to complain about. Not by
+        # `__del__`, for of two objects that go at the same time the session may be the first.
+        weakref.finalize(self, _leave, self._session).atexit = False
 
     async def send(self, fetch: Fetch) -> httpx.Response:
         """As `pools.AsyncPool.send`."""
@@ -78,10 +82,10 @@ class FastPool:
         """Close all connections."""
         await self._session.close()
 
-    def __del__(self) -> None:
-        # A loop that ended without closing us took the connections along: nothing is left to complain about.
-        if not self._session.closed:
-            self._session.detach()
+
+def _leave(session: aiohttp.ClientSession) -> None:
+    if not session.closed:
+        session.detach()
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -118,7 +122,7 @@ class _Addresses(AbstractResolver):
         try:
             addresses = await self._resolver.aaddresses(host, _LONGEST)
         except httpcore.ConnectError as error:
-            raise OSError(str(error)) from None
+            raise OSError(str(error)) from error  # what it came from tells whose failure it is
         return [
             ResolveResult(
                 hostname=host,

@@ -30,8 +30,9 @@ _MAX_CALLS: Final = 32
 _POOL: Final[dict[str, Any]] = {"max_connections": None, "max_keepalive_connections": 64, "keepalive_expiry": 15.0}
 
 
-#: Whether httpcore speaks of a call of ours: at the level DEBUG it logs the headers of replies, in which a vendor may
-#: repeat what it was sent.
+#: Whether a library speaks of a call of ours. httpx, which only a user's client goes through, logs URLs at the level
+#: INFO, and that of a device call holds token and user. httpcore logs the headers of replies at DEBUG, in which a
+#: vendor may repeat what it was sent.
 _OURS: ContextVar[bool] = ContextVar("captcha_gate_ours", default=False)
 
 
@@ -39,8 +40,8 @@ def _is_not_ours(_: logging.LogRecord) -> bool:
     return not _OURS.get()
 
 
-for _name in ("connection", "http11", "http2"):
-    logging.getLogger(f"httpcore.{_name}").addFilter(_is_not_ours)
+for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+    logging.getLogger(_name).addFilter(_is_not_ours)
 
 
 @contextmanager
@@ -118,9 +119,10 @@ class SyncClientPool:
         """As `SyncPool.send`; the timeout stands in the request."""
         request = fetch.request
         request.headers = httpx.Headers(headers_of(request))
-        response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        with closing(response):
-            return read_reply(ReplyBody(response.status_code, response.headers.raw), response.iter_bytes())
+        with _unlogged():
+            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+            with closing(response):
+                return read_reply(ReplyBody(response.status_code, response.headers.raw), response.iter_bytes())
 
     def close(self) -> None:
         """Leave it open."""
@@ -136,6 +138,7 @@ class AsyncClientPool:
         """As `SyncClientPool.send`."""
         request = fetch.request
         request.headers = httpx.Headers(headers_of(request))
+        _OURS.set(True)  # as in `AsyncPool`
         response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
         async with aclosing(response):
             return await aread_reply(ReplyBody(response.status_code, response.headers.raw), response.aiter_bytes())

@@ -16,6 +16,8 @@ from typing import Final
 
 import httpcore
 
+from captcha_gate.egress.own_lacks import Lacking
+
 __all__ = ["Resolver"]
 
 #: Names of one domain that are looked up at the same time. Whoever asks for the same name shares its look-up.
@@ -37,7 +39,7 @@ class Resolver:
             timeout: seconds.
 
         Raises:
-            httpcore.ConnectError: the name has none.
+            httpcore.ConnectError: the name has none, or it could not be looked up.
             httpcore.ConnectTimeout: it is not known yet.
             httpcore.PoolTimeout: too many other names of its domain are being looked up.
         """
@@ -69,22 +71,49 @@ class Resolver:
             if sum(_domain(other) == _domain(host) for other in self._under_way) >= MAX_LOOK_UPS:
                 raise httpcore.PoolTimeout("too many names of one domain are being looked up")
             found = self._under_way[host] = Future()
-        threading.Thread(target=self._run, args=(host, found), name="captcha_gate-look-up", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(host, found), name="captcha_gate-look-up", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread is to be had
+            self._forget(host)
+            found.set_exception(Lacking(str(error)))
         return found
 
     def _run(self, host: str, found: Future[list[str]]) -> None:
+        # Whatever is raised, those who wait are told, and the next one looks the name up anew.
         try:
-            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            addresses = _addresses(host)
+        except BaseException as error:  # noqa: BLE001
             self._forget(host)
-            found.set_exception(httpcore.ConnectError(str(error)))
+            found.set_exception(error if isinstance(error, httpcore.ConnectError) else Lacking(type(error).__name__))
         else:
             self._forget(host)
-            found.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+            found.set_result(addresses)
 
     def _forget(self, host: str) -> None:
         with self._lock:
             del self._under_way[host]
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        _refuse_without_sockets()
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+def _refuse_without_sockets() -> None:
+    """Without a descriptor for its question, the C library may say "try again", as if a name server had failed.
+
+    Raises:
+        Lacking: we have none.
+    """
+    try:
+        socket.socket().close()
+    except OSError as error:
+        raise Lacking(str(error)) from error
 
 
 def _domain(host: str) -> str:

@@ -19,6 +19,8 @@ __all__ = ["AsyncSlots", "SyncSlots"]
 
 #: Calls to one host at a time. Others queue until their time is up.
 MAX_CALLS: Final = 256
+#: Calls that may queue for one host: more could only wait for their time to be up, each holding a client's request.
+MAX_WAITING: Final = 1024
 
 S = TypeVar("S")
 
@@ -39,10 +41,13 @@ class _Queues(Generic[S]):
 
     def _enter(self, fetch: Fetch) -> _Queue[S]:
         key = fetch.request.url.host, fetch.urgent
+        at_once = min(MAX_CALLS, self._at_most)
         with self._lock:
             queue = self._queues.get(key)
             if queue is None:
-                queue = self._queues[key] = _Queue(key, self._make(min(MAX_CALLS, self._at_most)))
+                queue = self._queues[key] = _Queue(key, self._make(at_once))
+            elif queue.users >= at_once + MAX_WAITING:
+                raise all_busy()
             queue.users += 1
         return queue
 
@@ -71,7 +76,7 @@ class SyncSlots(_Queues[threading.Semaphore]):
         """Hold a slot of the host that is asked.
 
         Raises:
-            FetchError: none was free in time.
+            FetchError: none was free in time, or too many wait already.
         """
         queue = self._enter(fetch)
         try:

@@ -5,7 +5,6 @@ Knows no pools and no vendors; `fetch` sends.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final
@@ -15,6 +14,7 @@ import httpx
 
 from captcha_gate.effects import Fetch
 from captcha_gate.egress.deadline import DEADLINE
+from captcha_gate.egress.own_lacks import own_fault
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
 
@@ -74,7 +74,9 @@ def core_request(request: httpx.Request) -> httpcore.Request:
 
 
 class ReplyBody:
-    """What is read of a reply, piece by piece. Of any status but 200 nothing has to be readable.
+    """What is read of a reply: its status, when to ask again, and its body piece by piece.
+
+    Of any status but 200 nothing has to be readable.
 
     Such a status is an answer by itself: a redirect or a 403 whose body is compressed, too long or cut off is no
     outage, and opens no gate.
@@ -82,6 +84,7 @@ class ReplyBody:
 
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._status = status
+        self._headers = [header for header in headers if header[0].lower() == b"retry-after"]
         self._body = bytearray()
         self._refused = _compressed(headers)
 
@@ -105,7 +108,7 @@ class ReplyBody:
         refused = self._refused or (failure(broken) if broken else None)
         if refused is not None and self._status == 200:
             raise refused
-        return httpx.Response(self._status, content=b"" if refused else bytes(self._body))
+        return httpx.Response(self._status, headers=self._headers, content=b"" if refused else bytes(self._body))
 
 
 def _compressed(headers: Iterable[tuple[bytes, bytes]]) -> FetchError | None:
@@ -147,21 +150,13 @@ def failure(error: Exception) -> FetchError:
     kind = type(error).__name__
     if isinstance(error, (httpcore.PoolTimeout, httpx.PoolTimeout)):
         return all_busy()
+    ours = own_fault(error)
+    if ours is not None:
+        return ours
     if isinstance(error, (httpcore.ConnectTimeout, httpx.ConnectTimeout)):
         return FetchError(Reason.TIMEOUT, kind, nothing_sent=True)
     if isinstance(error, (httpcore.TimeoutException, httpx.TimeoutException)):
         return FetchError(Reason.TIMEOUT, kind)
     if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
-        if _is_untrusted(error):
-            # Somebody in between, or a wrong base_url: whoever could cause it must not open the gate with it.
-            return FetchError(Reason.NETWORK, f"{kind}: {error}", proves_outage=False)
         return FetchError(Reason.NETWORK, f"{kind}: {error}", nothing_sent=True)
     return FetchError(Reason.NETWORK, kind)
-
-
-def _is_untrusted(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from captcha_gate.endpoints.base import OWN_NAMES, challenge_path
 from captcha_gate.policy.document import KeyPath, Problem
 from captcha_gate.policy.messages import no_such_field, unknown_type, validated
 from captcha_gate.providers.base import ChallengingProvider, Provider, Reports
@@ -27,18 +28,19 @@ class Account(NamedTuple):
         return self.kind.reports if self.kind is not None else None
 
 
-def read_accounts(data: Any, problems: list[Problem], *, allow_test_keys: bool) -> dict[str, Account]:
+def read_accounts(data: Any, problems: list[Problem], *, allow_test_keys: bool, prefix: str) -> dict[str, Account]:
     """Every provider by its name.
 
     Args:
         data: the providers of a policy.
         problems: where to add what is wrong.
         allow_test_keys: the policy is one for tests: providers that verify anything may stand in it.
+        prefix: where the gate's own endpoints stand.
     """
     if not isinstance(data, dict):
         return {}
     accounts = {name: _read(settings, ("providers", name), problems) for name, settings in data.items()}
-    problems += _same_paths(accounts.items())
+    problems += _same_paths(accounts, prefix)
     problems += () if allow_test_keys else _for_tests(accounts.items())
     return accounts
 
@@ -68,11 +70,15 @@ def _for_tests(accounts: Iterable[tuple[str, Account]]) -> Iterator[Problem]:
             yield Problem(("providers", name, key), message)
 
 
-def _same_paths(accounts: Iterable[tuple[str, Account]]) -> Iterator[Problem]:
-    taken: dict[str, str] = {}
-    for name, account in accounts:
-        if isinstance(account.provider, ChallengingProvider) and account.provider.challenge_path:
-            first = taken.setdefault(account.provider.challenge_path, name)
-            if first != name:
-                path = ("providers", name, "challenge_path")
-                yield Problem(path, f"the path is taken by provider {first} (choose another)")
+def _same_paths(accounts: Mapping[str, Account], prefix: str) -> Iterator[Problem]:
+    issuing = {
+        name: account.provider
+        for name, account in accounts.items()
+        if isinstance(account.provider, ChallengingProvider)
+    }
+    taken = {f"{prefix}/{path}": "" for path in OWN_NAMES} | {challenge_path(prefix, name): name for name in issuing}
+    for name, provider in issuing.items():
+        if provider.challenge_path and (first := taken.setdefault(provider.challenge_path, name)) != name:
+            path = ("providers", name, "challenge_path")
+            whose = f"is taken by provider {first}" if first else "is one of the gate's own"
+            yield Problem(path, f"the path {whose} (choose another)")

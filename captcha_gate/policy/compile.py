@@ -15,7 +15,7 @@ from captcha_gate.policy.messages import translated
 from captcha_gate.policy.models import PolicyModel
 from captcha_gate.policy.rulebook import RuleCompiler
 from captcha_gate.request import Proxies
-from captcha_gate.rules import Action, Policy, Rule
+from captcha_gate.rules import Action, Pages, Policy, Rule
 
 __all__ = ["compile_policy"]
 
@@ -36,13 +36,16 @@ def compile_policy(data: Any, where: Mapping[int, str]) -> tuple[Policy | None, 
     problems: list[Problem] = []
     top, unread = _read_top(data, problems)
     allow_test_keys = top.allow_test_keys or "allow_test_keys" in unread
-    accounts = read_accounts(data.get("providers"), problems, allow_test_keys=allow_test_keys)
+    accounts = read_accounts(
+        data.get("providers"), problems, allow_test_keys=allow_test_keys, prefix=top.endpoints.prefix
+    )
     matching = MatchCompiler(None if "networks" in unread else top.networks, problems)
     rules = RuleCompiler(
         accounts=accounts,
         matching=matching,
         defaults=None if "defaults" in unread else top.defaults,
         mode=top.mode,
+        signs=bool(top.secret_key) or "secret_key" in unread,
         where=where,
         problems=problems,
     ).compile(data.get("rules"))
@@ -57,6 +60,9 @@ def compile_policy(data: Any, where: Mapping[int, str]) -> tuple[Policy | None, 
         store=top.store,
         proxies=proxies,
         prefix=top.endpoints.prefix,
+        keys=tuple(top.secret_key),
+        origins=frozenset(top.cors.origins if top.cors else ()),
+        pages=Pages(contact=top.pages.contact, directory=top.pages.directory),
     )
     return policy, problems
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, InstanceOf, WithJsonSchema
 from captcha_gate.patterns import PathPattern
 from captcha_gate.policy.regexes import hazard_of
 from captcha_gate.rules import OnUnavailable
-from captcha_gate.scalars import Name, Text, problem, rate
+from captcha_gate.scalars import Name, Origin, Refusal, SigningKey, Text, problem, rate
 from captcha_gate.tokens.fields import Source
 
 __all__ = [
@@ -22,9 +22,12 @@ __all__ = [
     "MediaTypes",
     "Methods",
     "Names",
+    "Origins",
     "Paths",
     "Regexes",
+    "SigningKeys",
     "Sources",
+    "Statuses",
     "Texts",
     "WantedValues",
     "named_values",
@@ -167,3 +170,6 @@ WantedValues = Annotated[list[Annotated[str, BeforeValidator(_wanted_value)]], L
 HeaderName = Annotated[str, _matching(_HEADER, "the name of a header")]
 Names = Annotated[list[Name], Listed, one_or_many(STRING)]
 Sources = Annotated[list[Source], Listed, one_or_many({"enum": [source.value for source in Source]})]
+Origins = Annotated[list[Origin], Listed, one_or_many(STRING)]
+Statuses = Annotated[list[Refusal], Listed, one_or_many({"type": "integer", "minimum": 400, "maximum": 499})]
+SigningKeys = Annotated[list[SigningKey], Listed, one_or_many(STRING)]

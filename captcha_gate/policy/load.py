@@ -15,6 +15,7 @@ from captcha_gate.policy.compile import compile_policy
 from captcha_gate.policy.document import Document, KeyPath, Place, Problem, written_path
 from captcha_gate.policy.interpolation import Unset, interpolate
 from captcha_gate.policy.lint import escapes, warnings
+from captcha_gate.policy.templates import read_templates
 from captcha_gate.policy.yaml_reader import parse_yaml
 from captcha_gate.rules import Policy
 
@@ -73,6 +74,15 @@ def _empty(data: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
         yield path
 
 
+def _with_templates(policy: Policy, folder: Path) -> tuple[Policy, list[Problem]]:
+    """The policy with its own page templates, and what is wrong with them."""
+    if policy.pages.directory is None:
+        return policy, []
+    templates, wrong = read_templates(folder / policy.pages.directory)
+    problems = [Problem(("pages", "directory"), message) for message in wrong]
+    return replace(policy, pages=replace(policy.pages, templates=templates)), problems
+
+
 class _Loading:
     """A document on its way to a policy.
 
@@ -81,6 +91,7 @@ class _Loading:
         origins: for each rule after inclusion, its number in its own file; empty where nothing was included.
         unresolved: the places of values that are not there, about which enough has been said; of a mapping, the paths.
         is_file: places mean something.
+        folder: that of the policy.
     """
 
     def __init__(
@@ -90,7 +101,9 @@ class _Loading:
         unresolved: AbstractSet[Place | KeyPath] = frozenset(),
         *,
         is_file: bool = False,
+        folder: Path = Path(),
     ) -> None:
+        self._folder = folder
         self._document = document
         self._origins = origins
         self._unresolved = unresolved
@@ -110,6 +123,8 @@ class _Loading:
             problems.append(Problem((), message, Place(self._document.file, 1, 1)))
         if policy is not None:
             problems += escapes(policy)
+            policy, found = _with_templates(policy, self._folder)
+            problems += found
         lines = self._written(problems)
         if lines or policy is None:
             raise PolicyError(lines)
@@ -174,7 +189,7 @@ class _FileReader:
         document = self._read(self._path, str(self._path))
         if isinstance(document.data, dict) and isinstance(document.data.get("rules"), list):
             self._include(document)
-        return _Loading(document, self._origins, self.unresolved, is_file=True)
+        return _Loading(document, self._origins, self.unresolved, is_file=True, folder=self._path.parent)
 
     def _read(self, path: Path, name: str) -> Document:
         try:

@@ -40,10 +40,19 @@ class MatchCompiler:
         self._networks = networks
         self._problems = problems
 
-    def matcher(self, model: MatchModel, path: KeyPath, action: Action | None) -> Matcher:
-        """The conditions of a match. An action adds its default methods; the inside of a `not` has none."""
+    def matcher(self, model: MatchModel, path: KeyPath, action: Action | None, *, visits: bool = False) -> Matcher:
+        """The conditions of a match.
+
+        Args:
+            model: what the policy says.
+            path: where.
+            action: adds its default methods; the inside of a `not` has none.
+            visits: adds the methods by which a browser goes to a page.
+        """
         conditions = list(self._conditions(model, path))
         methods = _methods(model.methods, action)
+        if methods is not None and visits:
+            methods = methods.with_visits()
         if methods is not None:
             conditions.insert(1 if model.path or model.path_regex else 0, methods)
         return Matcher(tuple(conditions))
@@ -91,8 +100,8 @@ def _tuples(values: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]
 def _methods(names: Sequence[str] | None, action: Action | None) -> Methods | None:
     written = tuple(name.upper() for name in names or ())
     if (names is None and action is Action.VERIFY) or written == ("UNSAFE",):
-        return Methods(None, ("unsafe",))
+        return Methods(frozenset(), True, ("unsafe",))
     if names is None or "ANY" in written:
         return None
     # HEAD follows GET: frameworks run the same code for it.
-    return Methods(frozenset(written) | ({"HEAD"} if "GET" in written else set()), written)
+    return Methods(frozenset(written) | ({"HEAD"} if "GET" in written else set()), False, written)

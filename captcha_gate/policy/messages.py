@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from captcha_gate.policy.document import KeyPath, Problem
-from captcha_gate.policy.models import NOT_YET, RuleModel
+from captcha_gate.policy.models import RuleModel
 from captcha_gate.providers.registry import known_types
 
 __all__ = ["meant", "no_such_field", "translated", "unknown_type", "validated"]
@@ -75,8 +75,6 @@ def _unknown_key(key: str, location: KeyPath, model: type[BaseModel]) -> str:
     allowed = _keys_at(model, location)
     if location == ("defaults",) and key in RuleModel.model_fields:
         return "each rule has this key of its own (write it there)"
-    if key in NOT_YET:
-        return "this version does not have this key's feature (remove the key)"
     if key == "<<":
         return "merge keys are not supported (write the keys out, or under defaults)"
     listed = f" (allowed here: {', '.join(sorted(allowed))})" if allowed else ""

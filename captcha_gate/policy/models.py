@@ -15,9 +15,12 @@ from captcha_gate.policy.lists import (
     MediaTypes,
     Methods,
     Names,
+    Origins,
     Paths,
     Regexes,
+    SigningKeys,
     Sources,
+    Statuses,
     Texts,
     WantedValues,
     named_values,
@@ -26,23 +29,25 @@ from captcha_gate.policy.lists import (
     when_unavailable,
 )
 from captcha_gate.rules import Action, OnFail, OnUnavailable
-from captcha_gate.scalars import CidrText, Duration, Flag, Name, Rate, Score, Size, Text, UrlPath, problem, rate
+from captcha_gate.scalars import (
+    CidrText,
+    Contact,
+    Count,
+    Duration,
+    Flag,
+    Name,
+    Rate,
+    Score,
+    Size,
+    Text,
+    UrlPath,
+    problem,
+    rate,
+)
 from captcha_gate.stores.base import check_store_url
 from captcha_gate.tokens.fields import Source
 
-__all__ = ["NOT_YET", "VERIFY_KEYS", "DefaultsModel", "MatchModel", "PolicyModel", "RuleModel"]
-
-#: Keys of the policy format whose features this version does not have: an error of their own, never ignored.
-NOT_YET: Final = frozenset(
-    {
-        "challenge",
-        "clearance",
-        "cors",
-        "forgive",
-        "pages",
-        "secret_key",
-    }
-)
+__all__ = ["VERIFY_KEYS", "DefaultsModel", "MatchModel", "PolicyModel", "RuleModel"]
 
 
 def _negated(value: Any) -> Any:
@@ -115,6 +120,22 @@ class LimitsModel(_Model):
     ]
 
 
+class ClearanceModel(_Model):
+    """For how long a pass stands for further requests of the same browser."""
+
+    ttl: Duration
+    uses: Count | None = None
+    realm: Name | None = None
+    bind_network: Flag = False
+
+
+class ForgiveModel(_Model):
+    """Which answers of the application to a request that passed spare its client the next CAPTCHA."""
+
+    status: Statuses
+    ttl: Duration = 120.0
+
+
 #: Made once, for pydantic would copy a default for each of ten thousand rules; both are frozen.
 _TOKEN: Final = TokenModel()
 _BIND: Final = BindModel()
@@ -148,6 +169,9 @@ class DefaultsModel(_Model):
     ] = OnUnavailable()
     limits: LimitsModel | None = None
     fallthrough: Flag = False
+    clearance: ClearanceModel | None = None
+    forgive: ForgiveModel | None = None
+    challenge: Literal["page"] | None = None
 
 
 #: The keys that only a rule that verifies can have.
@@ -180,6 +204,19 @@ class EndpointsModel(_Model):
     prefix: UrlPath = "/captcha-gate"
 
 
+class PagesModel(_Model):
+    """What the operator adds to the gate's pages."""
+
+    contact: Contact | None = None
+    directory: Text | None = None
+
+
+class CorsModel(_Model):
+    """Whose scripts may read the gate's own replies."""
+
+    origins: Origins
+
+
 def _version(value: Any) -> int:
     if value in (1, "1") and not isinstance(value, bool):
         return 1
@@ -207,3 +244,6 @@ class PolicyModel(_Model):
     defaults: DefaultsModel = DefaultsModel()
     rules: Annotated[list[Any], Field(strict=True)]
     endpoints: EndpointsModel = EndpointsModel()
+    secret_key: SigningKeys = []
+    pages: PagesModel = PagesModel()
+    cors: CorsModel | None = None

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import permutations, product
 from re import _constants as c  # type: ignore[attr-defined]  # the parser's own names; there are no public ones
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final, TypeAlias
@@ -25,6 +25,8 @@ _SETTLED: Final = (c.POSSESSIVE_REPEAT, c.ATOMIC_GROUP)
 _ATOMS: Final = (c.LITERAL, c.NOT_LITERAL, c.IN, c.ANY)
 #: Rounds of a fixed repetition that are written out; more count as endless.
 _WRITTEN_OUT: Final = 64
+#: Rounds in which a choice may be left open: at most 128 ways, where two of each can be gone.
+_FEW: Final = 7
 #: Steps of building and searching the automaton; an expression that needs more is beyond checking.
 _MAX_STEPS: Final = 500_000
 _CLASSES: Final = {
@@ -47,11 +49,11 @@ def hazard_of(expression: str) -> str | None:
     if any(operator is c.GROUPREF for operator, _ in _walk(parsed)):
         return "it refers back to a group, which can take for ever on a long path"
     try:
-        automaton = _Automaton(parsed)
-        if automaton.doubles():
+        automaton = _Automaton(parsed, _WRITTEN_OUT)
+        if automaton.doubles() or _Automaton(parsed, _FEW).doubles():
             return "it repeats what repeats or branches by itself, which can take for ever on a long path"
-        if automaton.degree() > 1:
-            return "three of its repetitions can share one text, which can take minutes on a long path"
+        if automaton.has_sharing_loops():
+            return "two of its repetitions can share one text, which takes its length squared on a long path"
     except _TooIntricate:
         return "it is too intricate to be checked"
     return None
@@ -71,9 +73,15 @@ class _Part:
 
 
 class _Automaton:
-    """One state for each character of the expression, and the number of ways from one to the next (Glushkov's)."""
+    """One state for each character of the expression, and the number of ways from one to the next (Glushkov's).
 
-    def __init__(self, parsed: Any) -> None:
+    Args:
+        parsed: the expression.
+        written_out: rounds of a fixed repetition that are written out, where it repeats more than one character.
+    """
+
+    def __init__(self, parsed: Any, written_out: int) -> None:
+        self._written_out = written_out
         self._takes: list[Characters] = []
         self._ways: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self._steps = 0
@@ -88,17 +96,13 @@ class _Automaton:
         """Whether some loop can be gone around with one text in two ways: each round doubles the work."""
         return any(self._splits(set(loop)) for loop in self._loops)
 
-    def degree(self) -> int:
-        """How many loops can, one after the other, take their share of the text from the one before."""
-        best = [0] * len(self._loops)
+    def has_sharing_loops(self) -> bool:
+        """Whether one loop can take its share of a text from another: each share is tried, up to the text's end."""
         below = [self._reachable(loop) for loop in self._loops]
-        order = sorted(range(len(self._loops)), key=lambda number: -len(below[number]))
-        for here in order:
-            for there in order:
-                if here != there and below[here] & set(self._loops[there]):
-                    shares = self._shares(self._loops[here], self._loops[there], below[here])
-                    best[there] = max(best[there], best[here] + shares)
-        return max(best, default=0)
+        return any(
+            below[here] & set(self._loops[there]) and self._shares(self._loops[here], self._loops[there], below[here])
+            for here, there in permutations(range(len(self._loops)), 2)
+        )
 
     # Building
 
@@ -145,11 +149,12 @@ class _Automaton:
 
     def _repeated(self, argument: Any, flags: int) -> _Part:
         least, most, body = argument
-        if least == most <= _WRITTEN_OUT:
+        is_one = len(body) == 1 and body[0][0] in _ATOMS
+        if least == most <= (_WRITTEN_OUT if is_one else self._written_out):
             return self._sequence(list(body) * least, flags)
         part = self._sequence(body, flags)
         # One character or none is taken for any number, so that `a?a?a?…` is seen for what it does.
-        if most > 1 or (len(body) == 1 and body[0][0] in _ATOMS):
+        if most > 1 or is_one:
             self._connect(part.last, part.first)
         return _Part(min(part.empty + (least == 0), 2), part.first, part.last)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from captcha_gate.outcome import Mode
 from captcha_gate.policy.accounts import Account
@@ -13,7 +14,7 @@ from captcha_gate.policy.matching import MatchCompiler
 from captcha_gate.policy.messages import meant, no_such_field, validated
 from captcha_gate.policy.models import VERIFY_KEYS, DefaultsModel, RuleModel
 from captcha_gate.providers.base import Provider, Reports
-from captcha_gate.rules import Action, Bind, Rule, ScoreDemand
+from captcha_gate.rules import Action, Bind, Clearance, Forgive, OnFail, Rule, ScoreDemand
 from captcha_gate.tokens.fields import TokenSettings, Wanted
 
 __all__ = ["RuleCompiler"]
@@ -27,6 +28,7 @@ class RuleCompiler:
         matching: compiles what rules match.
         defaults: what rules inherit; `None` where the policy has some that could not be read.
         mode: the policy's.
+        signs: the policy has a key that signs cookies.
         where: the place of each rule, by its number.
         problems: where to add what is wrong.
     """
@@ -38,6 +40,7 @@ class RuleCompiler:
         matching: MatchCompiler,
         defaults: DefaultsModel | None,
         mode: Mode,
+        signs: bool,
         where: Mapping[int, str],
         problems: list[Problem],
     ) -> None:
@@ -45,6 +48,7 @@ class RuleCompiler:
         self._matching = matching
         self._defaults = defaults
         self._mode = mode
+        self._signs = signs
         self._where = where
         self._problems = problems
 
@@ -69,7 +73,7 @@ class RuleCompiler:
         rule = Rule(
             name=model.name,
             where=self._where.get(number, ""),
-            matcher=self._matching.matcher(model.match, (*path, "match"), model.action),
+            matcher=self._matching.matcher(model.match, (*path, "match"), model.action, visits=self._challenges(model)),
             action=model.action,
             mode=Mode.DISABLED if self._mode is Mode.DISABLED else model.mode or self._mode,
         )
@@ -80,6 +84,12 @@ class RuleCompiler:
             self._problems.append(Problem((*path, key), message))
         return rule
 
+    def _challenges(self, model: RuleModel) -> bool:
+        """Whether browsers that come without a token get a page: then the rule is about their visits, too."""
+        inherited = self._defaults if "challenge" not in model.model_fields_set else None
+        whole = inherited or model
+        return model.action is Action.VERIFY and whole.challenge is not None
+
     def _verifying(self, rule: Rule, model: RuleModel, path: KeyPath) -> Rule:
         own = frozenset(model.model_fields_set)
         inherited = {key: getattr(self._defaults, key) for key in VERIFY_KEYS - own} if self._defaults else {}
@@ -89,11 +99,13 @@ class RuleCompiler:
             return (*(path if key in own else ("defaults",)), key)
 
         providers = self._chosen(whole.providers, path, place("providers"))
-        for key, what in _demands(whole):
-            top, *rest = key.split(".")
-            self._check_demand(what, providers, (*place(top), *rest), "" if top in own else f" of rule {model.name}")
+        for demand in _demands(whole):
+            top, *rest = demand.key.split(".")
+            whose = "" if top in own else f" of rule {model.name}"
+            self._check_demand(demand, providers, (*place(top), *rest), whose)
         if whole.on_unavailable.allow:
             self._check_openable(providers, place("on_unavailable"))
+        self._check_page(whole, place("challenge"))
         token, score, bind = whole.token, whole.score, whole.bind
         return replace(
             rule,
@@ -107,7 +119,36 @@ class RuleCompiler:
             on_unavailable=whole.on_unavailable,
             failed_limit=whole.limits.failed if whole.limits else None,
             fallthrough=whole.fallthrough,
+            clearance=self._clearance(whole, place("clearance"), place("challenge")),
+            forgive=Forgive(frozenset(whole.forgive.status), whole.forgive.ttl) if whole.forgive else None,
+            challenges=whole.challenge is not None,
         )
+
+    def _check_page(self, whole: RuleModel, path: KeyPath) -> None:
+        """A page lets on who passed, so a rule with one cannot forward whoever did not."""
+        annotates = {
+            "on_fail": whole.on_fail,
+            "score.below": whole.score.below if whole.score else OnFail.REJECT,
+            "score.missing": whole.score.missing if whole.score else OnFail.REJECT,
+        }
+        for key, does in annotates.items():
+            if whole.challenge is not None and does is OnFail.ANNOTATE:
+                message = (
+                    f"rule {whole.name}: its page lets nobody on who failed, so {key} cannot be annotate (choose one)"
+                )
+                self._problems.append(Problem(path, message))
+
+    def _clearance(self, whole: RuleModel, path: KeyPath, challenge: KeyPath) -> Clearance | None:
+        terms = whole.clearance
+        if terms is None:
+            if whole.challenge is not None:
+                message = f"rule {whole.name}: nothing would get anybody past the page (add clearance: {{ttl: 10m}})"
+                self._problems.append(Problem(challenge, message))
+            return None
+        if not self._signs:
+            message = "needs a key that signs it (write secret_key: ${CAPTCHA_GATE_SECRET_KEY} at the top)"
+            self._problems.append(Problem(path, message))
+        return Clearance(terms.realm or whole.name, terms.ttl, terms.uses, terms.bind_network)
 
     def _chosen(self, names: list[str] | None, rule: KeyPath, path: KeyPath) -> list[str]:
         """The providers of a rule; the policy's only one where neither the rule nor the defaults name any."""
@@ -131,13 +172,16 @@ class RuleCompiler:
             self._problems.append(Problem((*rule, "providers"), f"is missing ({choice})"))
         return []
 
-    def _check_demand(self, what: Reports, providers: Sequence[str], path: KeyPath, whose: str) -> None:
+    def _check_demand(self, demand: _Demand, providers: Sequence[str], path: KeyPath, whose: str) -> None:
         """A rule may not demand what a provider on it cannot report: it would refuse everybody, or check nothing."""
         for name in providers:
-            reports = self._accounts[name].reports
-            if reports is not None and what not in reports:
+            account, what = self._accounts[name], demand.what
+            label = account.kind.labels.get(what) if account.kind is not None else None
+            if account.reports is not None and what not in account.reports:
                 message = f"provider {name}{whose} reports no {what.value} (remove the key, or choose other providers)"
                 self._problems.append(Problem(path, message))
+            elif label is not None and demand.label is not None and not re.fullmatch(label.grammar, demand.label):
+                self._problems.append(Problem(path, f"no token of provider {name} can say this: {label.says}"))
 
     def _check_openable(self, providers: Sequence[str], path: KeyPath) -> None:
         """A rule may not open on an outage that nobody can prove: clients would make it up."""
@@ -170,15 +214,22 @@ class RuleCompiler:
                 yield name, provider
 
 
-def _demands(rule: RuleModel) -> Iterator[tuple[str, Reports]]:
-    """What a rule asks of a verdict beyond yes, by its key."""
+class _Demand(NamedTuple):
+    """What a rule asks of a verdict beyond yes."""
+
+    key: str
+    what: Reports
+    label: str | None = None  #: what the page must have said, where it says it
+
+
+def _demands(rule: RuleModel) -> Iterator[_Demand]:
     if rule.score is not None:
-        yield "score", Reports.SCORE
+        yield _Demand("score", Reports.SCORE)
     if rule.bind.action is not None:
-        yield "bind.action", Reports.ACTION
+        yield _Demand("bind.action", Reports.ACTION, rule.bind.action)
     if rule.bind.hostnames is not None:
-        yield "bind.hostnames", Reports.HOSTNAME
+        yield _Demand("bind.hostnames", Reports.HOSTNAME)
     if rule.bind.cdata is not None:
-        yield "bind.cdata", Reports.CDATA
+        yield _Demand("bind.cdata", Reports.CDATA, rule.bind.cdata)
     if rule.max_age is not None:
-        yield "max_age", Reports.TIME
+        yield _Demand("max_age", Reports.TIME)

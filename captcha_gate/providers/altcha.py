@@ -7,10 +7,8 @@ answer is one HMAC, whatever the work was.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, Literal
@@ -20,20 +18,16 @@ import altcha
 from captcha_gate.decision import Verdict
 from captcha_gate.effects import Compute
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.altcha_payload import FIELD, MARGIN, NotAltcha, account_of, decoded, too_short
 from captcha_gate.providers.base import ChallengeFlow, ChallengingProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import Cost, Duration, Secret
-from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Altcha"]
 
 #: The answer is a counter below this, uniformly random: a solver tries half of them. With the default cost that took
 #: a browser on two cores one second, two at worst. A floor would help nobody: attackers would start there.
 MAX_COUNTER: Final = 3000
-#: Characters below which a key is no secret: whoever has one challenge can try keys as fast as a computer goes.
-_SHORT: Final = 16
-#: Seconds for which a nonce is remembered beyond its challenge's end, for clocks that differ.
-_MARGIN: Final = 60.0
 
 
 class Altcha(ChallengingProvider):
@@ -51,16 +45,14 @@ class Altcha(ChallengingProvider):
     cost: Cost = 5000
     expires: Duration = 600.0
 
-    client_fields: ClassVar = (ClientField("altcha", grammar="[A-Za-z0-9+/]+={0,2}", max_length=8192),)
+    client_fields: ClassVar = (FIELD,)
     needs_shared_store: ClassVar = True
 
     def oddities(self) -> Iterator[tuple[str, str]]:
-        if len(self.hmac_key.get_secret_value()) < _SHORT:
-            yield "hmac_key", "is short enough to be guessed (write 32 random characters)"
+        yield from too_short("hmac_key", self.hmac_key.get_secret_value())
 
     def account(self) -> str:
-        key = self.hmac_key.get_secret_value().encode()
-        return hmac.new(key, b"captcha_gate altcha account", hashlib.sha256).hexdigest()
+        return account_of(self.hmac_key.get_secret_value(), self.type)
 
     def is_local(self, fields: Mapping[str, str]) -> bool:
         return True
@@ -68,14 +60,14 @@ class Altcha(ChallengingProvider):
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         """The nonce, until its challenge expires. Only after `verify` passed: before, it is anybody's word."""
         parameters = _parameters(fields["altcha"])
-        return Claimed(parameters["nonce"], parameters["expiresAt"] - context.now + _MARGIN)
+        return Claimed(parameters["nonce"], parameters["expiresAt"] - context.now + MARGIN)
 
     def verify(self, fields: Mapping[str, str], context: Context) -> VerifyFlow:
         yield from ()
         payload, (secret, key_secret) = fields["altcha"], self._keys()
         try:
             parameters = _parameters(payload)
-        except _NotAltcha as problem:
+        except NotAltcha as problem:
             return Verdict.failed(Reason.MALFORMED_TOKEN, str(problem))
         result = altcha.verify_solution(payload, secret, hmac_key_secret=key_secret)
         if result.expired or parameters["expiresAt"] <= context.now:
@@ -109,18 +101,14 @@ class Altcha(ChallengingProvider):
         return key, hmac.new(key.encode(), b"captcha_gate altcha derived key", hashlib.sha256).digest()
 
 
-class _NotAltcha(Exception):
-    """The field does not hold a payload of ALTCHA's second format."""
-
-
 def _parameters(payload: str) -> dict[str, Any]:
     """The parameters of the challenge that a payload claims to answer, unverified but of the right types."""
     try:
-        parameters = json.loads(base64.b64decode(payload, validate=True).decode())["challenge"]["parameters"]
+        parameters = decoded(payload)["challenge"]["parameters"]
         nonce, expires_at = parameters["nonce"], parameters["expiresAt"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise _NotAltcha("not an ALTCHA payload of the second format, or one that never expires") from None
+    except (KeyError, TypeError):
+        raise NotAltcha("not an ALTCHA payload of the second format, or one that never expires") from None
     # A challenge without an end could be answered again once its claim is forgotten.
     if not isinstance(nonce, str) or type(expires_at) is not int:
-        raise _NotAltcha("the nonce or the expiry of the challenge has the wrong type")
+        raise NotAltcha("the nonce or the expiry of the challenge has the wrong type")
     return dict(parameters)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
@@ -30,20 +30,26 @@ from captcha_gate.scalars import BaseUrl, Count, Duration, Name, ScriptUrl, Text
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = [
+    "EXPERIMENTAL",
+    "AlsoFills",
     "BreakerSettings",
     "ChallengeFlow",
     "ChallengingProvider",
     "Claimed",
     "Context",
+    "Label",
     "Provider",
     "ProviderFlow",
     "RemoteProvider",
     "Reports",
     "VerifyFlow",
     "address",
+    "client_address",
     "form",
     "json_object",
     "judged",
+    "meaning",
+    "origin_of",
     "refusal_by_status",
     "text_of",
 ]
@@ -59,6 +65,10 @@ VerifyFlow: TypeAlias = ProviderFlow[Verdict]
 ChallengeFlow: TypeAlias = ProviderFlow[Mapping[str, Any]]
 
 
+#: What stands in the docstring of a type that is: `experimental` and these words go together.
+EXPERIMENTAL: Final = "Experimental: from the vendor's documents alone. Nothing written elsewhere was run against it."
+
+
 class Reports(StrEnum):
     """What a provider can tell of a token beyond yes and no. A rule may demand nothing else."""
 
@@ -67,6 +77,21 @@ class Reports(StrEnum):
     HOSTNAME = "hostname"
     CDATA = "cdata"
     TIME = "time"
+
+
+class Label(NamedTuple):
+    """What a vendor allows in what a page tells it: no token could ever meet another demand."""
+
+    grammar: str  #: a regular expression for the whole value
+    says: str  #: the same in words
+
+
+class AlsoFills(NamedTuple):
+    """A field of another vendor that a widget writes, too, for pages that come from there."""
+
+    field: str
+    off: str  #: how to load the script so that it does not: with or without which parameter
+    on: str | None = None  #: the one that turns it on; `None` where it is on by itself
 
 
 class BreakerSettings(BaseModel):
@@ -124,6 +149,17 @@ class Provider(BaseModel, ABC):
     other_names: ClassVar[tuple[Mapping[str, str], ...]] = ()
     #: What a verdict of this provider can carry.
     reports: ClassVar[frozenset[Reports]] = frozenset()
+    #: What the vendor allows in what a page tells it, where its documents say.
+    labels: ClassVar[Mapping[Reports, Label]] = MappingProxyType({})
+    #: What the vendor's widget needs of a Content-Security-Policy: sources of scripts, frames, connections, styles and
+    #: images, as far as the documents tell them apart; besides the place that the script itself is loaded from.
+    csp: ClassVar[tuple[str, ...]] = ()
+    #: The vendor's widget needs inline styles, too: `style-src 'unsafe-inline'`.
+    unsafe_styles: ClassVar[bool] = False
+    #: The vendor reads the secret in the URL and nowhere else. The gate's calls log no URL.
+    secret_in_url: ClassVar[bool] = False
+    #: Nothing that was written elsewhere (an official package, other people's code) has been run against it.
+    experimental: ClassVar[bool] = False
     #: Passes every token that is genuine, a bot's too, and leaves the rest to the score: rules had better ask for one.
     only_scores: ClassVar[bool] = False
     #: Has no memory of its own: only the store knows what was used, so all processes must share one.
@@ -198,6 +234,11 @@ class Provider(BaseModel, ABC):
         return self.reports
 
     @property
+    def also_fills(self) -> AlsoFills | None:
+        """The field of another vendor that the page's widget writes, too."""
+        return None
+
+    @property
     def for_tests(self) -> Mapping[str, str]:
         """The keys that make this an account for tests, and why: a policy that has one says `allow_test_keys: true`."""
         return {}
@@ -211,6 +252,18 @@ class Provider(BaseModel, ABC):
     def site_key(self) -> str | None:
         """The account's public identifier, which the page needs to draw the widget; `None` where it has none."""
         return None
+
+    @property
+    def csp_sources(self) -> tuple[str, ...]:
+        """What a page with the vendor's widget needs of a Content-Security-Policy, each source once."""
+        script = self.script
+        known = script is None or any(_allows(source, script) for source in self.csp)
+        return self.csp if script is None or known else (*self.csp, origin_of(script))
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        """What the page's script must know of the account besides its site key. Public."""
+        return {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -247,6 +300,28 @@ class ChallengingProvider(Provider):
             FetchError: it cannot be made now.
             BadReply: the vendor's reply is not what its documents describe.
         """
+
+
+def origin_of(url: str) -> str:
+    """The source, for a Content-Security-Policy, of an address; a path is the site's own."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme else "'self'"
+
+
+def _allows(source: str, url: str) -> bool:
+    scheme, wildcard, domain = source.partition("://*")
+    return url.startswith(scheme) and urlsplit(url).netloc.endswith(domain) if wildcard else url.startswith(source)
+
+
+def client_address(context: Context) -> str | None:
+    """The client's address, where the vendor can have seen it, too: in a private network it is a proxy's.
+
+    Nobody sends from a multicast group, and a zone means something on one machine only.
+    """
+    ip = context.client_ip
+    if ip is None or not ip.is_global or ip.is_multicast or getattr(ip, "scope_id", None) is not None:
+        return None
+    return str(ip)
 
 
 @lru_cache(maxsize=256)
@@ -330,6 +405,19 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
+
+
+def meaning(code: str, reasons: Mapping[str, Reason]) -> Reason | None:
+    """What a vendor's code means; `None` for one that is not listed.
+
+    Args:
+        code: as the vendor says it.
+        reasons: by code. One that ends in `*` stands for all that begin so.
+    """
+    if code in reasons:
+        return reasons[code]
+    begun = (item for item in reasons.items() if item[0].endswith("*") and code.startswith(item[0][:-1]))
+    return next((reason for _, reason in begun), None)
 
 
 def text_of(value: object) -> str:

@@ -60,6 +60,9 @@ class Fake(Provider):
     def account(self) -> str:
         return "everybody's"
 
+    def is_local(self, fields: Mapping[str, str]) -> bool:
+        return True
+
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         return Claimed(context.token_hex(16), 1.0)
 

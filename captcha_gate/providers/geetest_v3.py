@@ -40,8 +40,8 @@ from captcha_gate.providers.base import (
 )
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.offline import LENGTH, OfflineChallenges
-from captcha_gate.providers.user import RandomOrUser
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.providers.user import RANDOM, RandomUser, UserOrRandom
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV3"]
@@ -52,6 +52,8 @@ _LIFE: Final = 600.0
 _CLAIM_TTL: Final = 900.0
 #: Calls to register in so many seconds, of all who share the store: anybody can ask for challenges.
 MAX_REGISTERED: Final = 1000
+#: And of one client, so that no single one can use up everybody's.
+MAX_OF_ONE: Final = 100
 _REGISTER_WINDOW: Final = 10.0
 #: Seconds for which GeeTest's word on its own state is kept: its own packages ask as often.
 _BYPASS_KEPT: Final = 10.0
@@ -80,15 +82,17 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             own `fail` counts: where that host does not answer, register decides.
         user: which user GeeTest is told of: `random`, one id for each challenge, or the HMAC of a cookie's value.
         client_type: what the page runs in.
+        product: how the gate's own script draws it; `bind` is a window that opens when the form is sent.
     """
 
     type: Literal["geetest-v3"]
-    captcha_id: Text
+    captcha_id: AccountId
     private_key: Secret
     digestmod: Literal["md5", "sha256", "hmac-sha256"] = "md5"
     bypass_url: BaseUrl | None = None
-    user: RandomOrUser = None
+    user: UserOrRandom = RANDOM
     client_type: Literal["web", "h5", "native", "unknown"] = "web"
+    product: Literal["float", "popup", "bind"] = "popup"
     base_url: BaseUrl = "https://api.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/static/js/gt.0.4.9.js"
 
@@ -97,6 +101,13 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         ClientField("geetest_validate", max_length=256),
         ClientField("geetest_seccode", max_length=512),
     )
+    csp: ClassVar = (
+        "https://static.geetest.com",
+        "https://dn-staticdown.qbox.me",
+        "https://api.geetest.com",
+        "https://monitor.geetest.com",
+    )
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.captcha_id
@@ -104,6 +115,10 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
     @property
     def site_key(self) -> str:
         return self.captcha_id
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"product": self.product}
 
     def is_local(self, fields: Mapping[str, str]) -> bool:
         """An offline challenge tells by itself that it is ours; the client chooses no mode."""
@@ -142,7 +157,7 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         if made_at is not None:
             return _offline_verdict(fields, context.now - made_at)
         issued = self._issued(fields["geetest_challenge"])
-        user = self._cookie_user(context) if self.user else (yield from Get(self._user_key(issued)))
+        user = (yield from Get(self._user_key(issued))) if isinstance(self.user, RandomUser) else self._user(context)
         response = yield form(
             address(f"{self.base_url}/validate.php"),
             {
@@ -177,9 +192,9 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
             FetchError: too many are asked for, or it was we who could not ask.
             BadReply: GeeTest refuses *us*, for a wrong id or too many calls.
         """
-        if (yield from Increment(f"register:{self.account_id}", _REGISTER_WINDOW)) > MAX_REGISTERED:
+        if not (yield from self._may_register(context)):
             raise FetchError(Reason.OVERLOADED, "too many challenges are asked for", proves_outage=False)
-        user = self._cookie_user(context) if self.user else context.token_hex(16)
+        user = self._user(context)
         try:
             response = yield self._register_request(user, context)
         except FetchError as error:
@@ -190,9 +205,16 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         if origin is None:
             return None
         challenge = _DIGESTS[self.digestmod](origin.encode(), self.private_key.get_secret_value().encode())
-        if user is not None and not self.user:
+        if user is not None and isinstance(self.user, RandomUser):
             yield from Put(self._user_key(challenge), user, _LIFE)
         return challenge
+
+    def _may_register(self, context: Context) -> Flow[bool]:
+        """Whether the caps allow one more. What the own cap of a client refuses does not count for all together."""
+        key, client = f"register:{self.account_id}", context.client_network
+        if client is not None and (yield from Increment(f"{key}:{client}", _REGISTER_WINDOW)) > MAX_OF_ONE:
+            return False
+        return (yield from Increment(key, _REGISTER_WINDOW)) <= MAX_REGISTERED
 
     def _register_request(self, user: str | None, context: Context) -> httpx.Request:
         parameters = {"gt": self.captcha_id, "json_format": "1", "digestmod": self.digestmod}
@@ -245,8 +267,8 @@ class GeetestV3(RemoteProvider, ChallengingProvider):
         length = LENGTH if self._offline.made_at(posted) is not None else self._digits
         return posted[:length].lower()
 
-    def _cookie_user(self, context: Context) -> str | None:
-        return self.user.identify(context, self.private_key.get_secret_value()) if self.user else None
+    def _user(self, context: Context) -> str | None:
+        return self.user.identify(context, self.private_key.get_secret_value())
 
     def _user_key(self, challenge: str) -> str:
         return "user:" + hashlib.sha256(f"{self.account_id}\0{challenge}".encode()).hexdigest()

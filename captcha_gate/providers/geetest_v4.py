@@ -19,7 +19,7 @@ from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["GeetestV4"]
@@ -45,11 +45,15 @@ class GeetestV4(RemoteProvider):
 
     `result` must be exactly `success`. A reply with `status: error` is a refusal and no outage: the client chooses
     `gen_time`, and a bad one makes GeeTest answer that way; whoever opens on it is opened by `gen_time=x`.
+
+    Attributes:
+        product: how the gate's own script draws it; `bind` is a window that opens when the form is sent.
     """
 
     type: Literal["geetest-v4"]
-    captcha_id: Text
+    captcha_id: AccountId
     captcha_key: Secret
+    product: Literal["float", "popup", "bind"] = "float"
     base_url: BaseUrl = "https://gcaptcha4.geetest.com"
     script: ScriptUrl | None = "https://static.geetest.com/v4/gt4.js"
 
@@ -59,6 +63,16 @@ class GeetestV4(RemoteProvider):
         ClientField("pass_token", max_length=1024),
         ClientField("gen_time", grammar="[0-9]{1,20}"),
     )
+    csp: ClassVar = (
+        "https://static.geetest.com",
+        "https://static.geevisit.com",
+        "https://dn-staticdown.qbox.me",
+        "https://gcaptcha4.geetest.com",
+        "https://gcaptcha4.geevisit.com",
+        "https://gcaptcha4.gsensebot.com",
+        "https://monitor.geetest.com",
+    )
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.captcha_id
@@ -66,6 +80,10 @@ class GeetestV4(RemoteProvider):
     @property
     def site_key(self) -> str:
         return self.captcha_id
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"product": self.product}
 
     def claimed(self, fields: Mapping[str, str], context: Context) -> Claimed:
         return Claimed(fields["lot_number"], _CLAIM_TTL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -17,8 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, mod
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import Reports
 from captcha_gate.providers.siteverify import Asked, Encoding, SiteverifyProvider, Vendor
-from captcha_gate.providers.siteverify_reply import Scale, Told
-from captcha_gate.scalars import Duration, Name, Text, problem
+from captcha_gate.providers.siteverify_reply import INVALID, OURS, Scale, Told
+from captcha_gate.scalars import Duration, Name, Secret, Text, problem
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Siteverify"]
@@ -65,6 +64,13 @@ class ParametersModel(_Model):
     site_key: Text | None = None
     client_ip: Text | None = None
 
+    @model_validator(mode="after")
+    def _names_each_once(self) -> ParametersModel:
+        names = [name for _, name in self if name is not None]
+        if len(set(names)) < len(names):
+            raise problem("two parameters have one name, so that only one would be told (give each its own)")
+        return self
+
 
 class ScaleModel(_Model):
     """Where the score stands, and what its ends mean."""
@@ -93,12 +99,32 @@ class ReplyModel(_Model):
 
 
 class CodesModel(_Model):
-    """What error codes mean. All others blame the token."""
+    """What error codes mean. All others blame the token, but us where they come with HTTP 401 or 403."""
 
     misconfigured: _Codes = ["missing-input-secret", "invalid-input-secret"]
+    invalid: _Codes = ["missing-input-response", "invalid-input-response", "bad-request"]
     unavailable: _Codes = []
     expired: _Codes = ["timeout-or-duplicate"]
     replayed: _Codes = []
+
+    @model_validator(mode="after")
+    def _sorts_each_once(self) -> CodesModel:
+        written = [code for name in self.model_fields_set for code in set(getattr(self, name))]
+        if len(set(written)) < len(written):
+            raise problem("a code stands in two lists (keep the one that is meant)")
+        return self
+
+    def reasons(self) -> dict[str, Reason]:
+        """What each code means. What the policy writes goes before what stands here."""
+        meanings = {
+            "misconfigured": OURS,
+            "invalid": INVALID,
+            "unavailable": Reason.PROVIDER_ERROR,
+            "expired": Reason.EXPIRED,
+            "replayed": Reason.REPLAYED,
+        }
+        first_ours = sorted(meanings, key=lambda name: name in self.model_fields_set)
+        return {code: meanings[name] for name in first_ours for code in getattr(self, name)}
 
 
 class Siteverify(SiteverifyProvider):
@@ -115,6 +141,7 @@ class Siteverify(SiteverifyProvider):
     """
 
     type: Literal["siteverify"]
+    secret: Secret
     path: _Path = "/siteverify"
     encoding: Literal["form", "json"] = "form"
     secret_header: Name | None = None
@@ -128,6 +155,7 @@ class Siteverify(SiteverifyProvider):
     reports: ClassVar = frozenset(Reports)
 
     def account(self) -> str:
+        """Whom it asks, and about which site. Two sites of one service differ by `site_key`, told or not."""
         return f"{self.base_url}{self.path} {self.key_of_page or ''}"
 
     def reported(self) -> frozenset[Reports]:
@@ -154,7 +182,7 @@ class Siteverify(SiteverifyProvider):
             told=Told(
                 passes={reply.success: True},
                 errors=(reply.errors,),
-                reasons=_reasons(self.codes),
+                reasons=self.codes.reasons(),
                 score=Scale(reply.score.at, reply.score.bot, reply.score.human) if reply.score else None,
                 action=reply.action,
                 hostname=reply.hostname,
@@ -162,13 +190,3 @@ class Siteverify(SiteverifyProvider):
                 time=reply.time,
             ),
         )
-
-
-def _reasons(codes: CodesModel) -> Mapping[str, Reason]:
-    meanings = {
-        Reason.PROVIDER_ERROR: codes.unavailable,
-        Reason.REPLAYED: codes.replayed,
-        Reason.EXPIRED: codes.expired,
-        Reason.BAD_CREDENTIALS: codes.misconfigured,
-    }
-    return {code: reason for reason, listed in meanings.items() for code in listed}

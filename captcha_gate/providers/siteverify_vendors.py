@@ -1,24 +1,20 @@
-"""Rows of the siteverify family that others' code confirms: Turnstile, hCaptcha, reCAPTCHA, Friendly Captcha v2.
+"""Rows of the siteverify family, one for each vendor that has a single product. Says what differs; does no I/O.
 
 A new vendor is a new row (and a line in `registry`). The names in a row are the vendor's, and so is what is a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Final
 
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.base import AlsoFills, Label, Reports
 from captcha_gate.providers.siteverify import Asked, Encoding, Vendor, listed
-from captcha_gate.providers.siteverify_reply import Scale, Told
-from captcha_gate.tokens.fields import VISIBLE, ClientField
+from captcha_gate.providers.siteverify_reply import GOOGLES, INVALID, OURS, Scale, Told
+from captcha_gate.tokens.fields import ClientField
 
-__all__ = ["GOOGLE_LIFETIME", "GOOGLE_TOKEN", "FriendlyV2", "Hcaptcha", "RecaptchaV2", "RecaptchaV3", "Turnstile"]
-
-_OURS: Final = Reason.BAD_CREDENTIALS
-#: What Google began and the others copied. The response codes blame the token, as any code does that is not listed.
-_SECRETS: Final[Mapping[str, Reason]] = MappingProxyType({"missing-input-secret": _OURS, "invalid-input-secret": _OURS})
+__all__ = ["Captchafox", "Hcaptcha", "Mtcaptcha", "PrivateCaptcha", "Prosopo", "Turnstile", "Yandex"]
 
 Turnstile = listed(
     Vendor(
@@ -26,13 +22,16 @@ Turnstile = listed(
         says="""A Cloudflare Turnstile widget.
 
         `action` and `cdata` are those of the page's widget: a rule demands them with `bind`. A question that may have
-        got lost on the way is asked once more, under an idempotency key of its own, random for each request.
+        got lost on the way is asked once more, under an idempotency key of its own, random for each request. So is
+        one that was answered `internal-error`; told again, that is `unavailable`, and an answer, so it opens no rule.
 
         Rules from developers.cloudflare.com/turnstile: get-started/server-side-validation (parameters, reply, codes,
-        limits, retries), troubleshooting/testing (keys).
+        limits, retries), get-started/client-side-rendering (limits), reference/content-security-policy.
         """,
         base_url="https://challenges.cloudflare.com",
         script="https://challenges.cloudflare.com/turnstile/v0/api.js",
+        csp=("https://challenges.cloudflare.com",),
+        sizes=("normal", "flexible", "compact"),
         field=ClientField("cf-turnstile-response", max_length=2048),
         lifetime=300,
         asked=Asked(
@@ -44,7 +43,7 @@ Turnstile = listed(
         told=Told(
             # A duplicate that this gate knows of never gets there.
             reasons={
-                **_SECRETS,
+                **GOOGLES,
                 "timeout-or-duplicate": Reason.EXPIRED,
                 "internal-error": Reason.PROVIDER_ERROR,
             },
@@ -54,18 +53,15 @@ Turnstile = listed(
             time="challenge_ts",
             detail=("metadata",),
         ),
-        test_keys=frozenset(
-            {
-                "1x00000000000000000000AA",
-                "2x00000000000000000000AB",
-                "1x00000000000000000000BB",
-                "2x00000000000000000000BB",
-                "3x00000000000000000000FF",
-                "1x0000000000000000000000000000000AA",
-                "2x0000000000000000000000000000000AA",
-                "3x0000000000000000000000000000000AA",
-            }
-        ),
+        labels={
+            Reports.ACTION: Label(
+                "[A-Za-z0-9_-]{1,32}", "Turnstile allows 32 letters, digits, '_' and '-' in an action (write login)"
+            ),
+            Reports.CDATA: Label(
+                "[A-Za-z0-9_-]{1,255}", "Turnstile allows 255 letters, digits, '_' and '-' in cdata (write session-1)"
+            ),
+        },
+        also_fills=AlsoFills("g-recaptcha-response", off="without compat=recaptcha", on="compat=recaptcha"),
     )
 )
 
@@ -74,139 +70,201 @@ Hcaptcha = listed(
         type="hcaptcha",
         says="""An hCaptcha account.
 
-        The score is an Enterprise account's, and counts risk: 0 is none. A hostname may be the word `not-provided`.
+        The score is an Enterprise account's, and counts risk: 0 is none. Where hCaptcha tells no host, it says
+        `not-provided`: then there is none. Its widget writes `g-recaptcha-response`, too, unless its script is loaded
+        with `recaptchacompat=off`, as the one in `script` is.
 
         Rules from docs.hcaptcha.com: "Verify the User Response Server Side" (a form only; parameters, reply, codes),
-        "Integration Testing: Test Keys", enterprise (score); codes that these leave out from its WordPress plugin.
+        "Content-Security-Policy Settings", configuration (the script's address), enterprise (score); codes that these
+        leave out from its WordPress plugin.
         """,
         base_url="https://api.hcaptcha.com",
-        script="https://js.hcaptcha.com/1/api.js",
+        script="https://js.hcaptcha.com/1/api.js?recaptchacompat=off",
+        csp=("https://hcaptcha.com", "https://*.hcaptcha.com"),
+        sizes=("normal", "compact", "invisible"),
         field=ClientField("h-captcha-response", max_length=16384),
         lifetime=120,
         asked=Asked(path="/siteverify", site_key="sitekey", client_ip="remoteip"),
         told=Told(
-            # Not here, so that they blame the token: sitekey-secret-mismatch and not-using-dummy-*. A client makes them
-            # with a token of another site's key, or with a published one.
             reasons={
-                **_SECRETS,
-                "invalid-sitekey": _OURS,
-                "missing-remoteip": _OURS,
-                "invalid-remoteip": _OURS,
+                **GOOGLES,
+                # A client makes these with a token of another site's key, or with a published one.
+                "sitekey-secret-mismatch": INVALID,
+                "not-using-dummy-passcode": INVALID,
+                "not-using-dummy-secret": INVALID,
+                "invalid-or-already-seen-response": INVALID,
+                "invalid-sitekey": OURS,
+                "missing-remoteip": OURS,
+                "invalid-remoteip": OURS,
                 "expired-input-response": Reason.EXPIRED,
                 "already-seen-response": Reason.REPLAYED,
             },
             score=Scale("score", bot=1.0, human=0.0),
             hostname="hostname",
+            no_host="not-provided",
             time="challenge_ts",
             detail=("score_reason", "credit"),
         ),
-        test_keys=frozenset(
-            {
-                "10000000-ffff-ffff-ffff-000000000001",
-                "20000000-ffff-ffff-ffff-000000000002",
-                "30000000-ffff-ffff-ffff-000000000003",
-                "0x0000000000000000000000000000000000000000",
-            }
-        ),
+        also_fills=AlsoFills("g-recaptcha-response", off="with recaptchacompat=off"),
     )
 )
 
-#: Google states no grammar and no length; tokens of some two thousand characters are seen.
-GOOGLE_TOKEN: Final = ClientField("g-recaptcha-response", max_length=16384)
-GOOGLE_LIFETIME: Final = 120.0
-_GOOGLE: Final = Asked(path="/recaptcha/api/siteverify", client_ip="remoteip")
-_GOOGLE_REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
-    {
-        **_SECRETS,
-        "timeout-or-duplicate": Reason.EXPIRED,
-        # In no document, but in what sites that went over theirs were told.
-        "Over free quota*": Reason.QUOTA,
-        "Over Enterprise free quota*": Reason.QUOTA,
-    }
-)
-
-RecaptchaV2 = listed(
+Prosopo = listed(
     Vendor(
-        type="recaptcha-v2",
-        says="""A Google reCAPTCHA v2 key: the checkbox or the invisible one.
+        type="prosopo",
+        says="""A Prosopo Procaptcha site key.
 
-        `base_url: https://www.recaptcha.net` where google.com cannot be reached; `script` is to be had there, too.
+        The score is a paid account's, and 1 is a bot. `base_url`: https://eu-api.prosopo.io, https://us-api.prosopo.io.
 
-        Rules from developers.google.com/recaptcha/docs: verify (parameters, reply, codes, two minutes, once), faq (the
-        keys for tests).
+        Rules from docs.prosopo.io: basics/server-side-verification (parameters, reply, two to three minutes), faq.
         """,
-        base_url="https://www.google.com",
-        script="https://www.google.com/recaptcha/api.js",
-        field=GOOGLE_TOKEN,
-        lifetime=GOOGLE_LIFETIME,
-        asked=_GOOGLE,
-        told=Told(reasons=_GOOGLE_REASONS, hostname="hostname", time="challenge_ts", detail=("apk_package_name",)),
-        test_keys=frozenset({"6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI", "6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe"}),
-    )
-)
-
-RecaptchaV3 = listed(
-    Vendor(
-        type="recaptcha-v3",
-        says="""A Google reCAPTCHA v3 key: no challenge, a score.
-
-        Google passes every genuine token, a bot's with a low score: a rule without `score` verifies next to nothing.
-        Google suggests to begin with 0.5. `action` is the one that the page executed: a rule demands it with `bind`. A
-        key that is over its quota may be told 0.9 for everybody.
-
-        Rules from developers.google.com/recaptcha/docs: v3 (score, action), verify (parameters, reply, codes).
-        """,
-        base_url="https://www.google.com",
-        script="https://www.google.com/recaptcha/api.js",
-        field=GOOGLE_TOKEN,
-        lifetime=GOOGLE_LIFETIME,
-        asked=_GOOGLE,
+        base_url="https://api.prosopo.io",
+        script="https://js.prosopo.io/js/procaptcha.bundle.js",
+        csp=("https://js.prosopo.io", "https://*.prosopo.io"),
+        unsafe_styles=True,
+        field=ClientField("procaptcha-response", max_length=16384),
+        lifetime=900,
+        asked=Asked(path="/siteverify", encoding=Encoding.JSON, response="token", client_ip="ip"),
         told=Told(
-            reasons=_GOOGLE_REASONS,
-            score=Scale("score"),
-            action="action",
-            hostname="hostname",
-            time="challenge_ts",
-            detail=("apk_package_name",),
+            passes={"verified": True},
+            # Not `status`: its words are translated. Whose fault a reason is, its documents do not say: the token's.
+            errors=("reason",),
+            reasons={"*": INVALID},
+            score=Scale("score", bot=1.0, human=0.0),
         ),
-        only_scores=True,
+        experimental=True,
     )
 )
 
-FriendlyV2 = listed(
+Yandex = listed(
     Vendor(
-        type="friendly-v2",
-        says="""A Friendly Captcha application, second version.
+        type="yandex",
+        says="""A Yandex SmartCaptcha key.
 
-        `base_url: https://eu.frcapi.com` keeps it in Europe. The score is that of Risk Intelligence, where the account
-        has it: 1 is the best, 5 the worst. What the widget writes into the field before it is done (`.EXPIRED`,
-        `.ERROR`, …) is refused without a call. The vendor advises to accept whatever could not be verified: here a
-        policy decides that.
+        A yes without a host is what Yandex tells everybody while it is out of order, or an account is not paid for:
+        here that is `unavailable`. It is an answer, too, so that it opens no rule.
 
-        Rules from developer.friendlycaptcha.com/docs/v2: api/siteverify (request, replies, codes with their status),
-        the vendor's Python SDK and the replies that its SDKs are tested with (risk scores).
+        Rules from yandex.cloud/docs/smartcaptcha: concepts/validation (parameters, reply, messages, five minutes).
         """,
-        base_url="https://global.frcapi.com",
-        script="https://cdn.jsdelivr.net/npm/@friendlycaptcha/sdk@1.0.2/site.min.js",
-        field=ClientField("frc-captcha-response", grammar=rf"(?!\.){VISIBLE}", max_length=16384),
-        # No document says how long. Longer than any widget keeps a solution.
-        lifetime=3600,
-        asked=Asked(path="/api/v2/captcha/siteverify", encoding=Encoding.JSON, header="X-API-Key", site_key="sitekey"),
+        base_url="https://smartcaptcha.yandexcloud.net",
+        script="https://smartcaptcha.yandexcloud.net/captcha.js",
+        csp=("https://smartcaptcha.yandexcloud.net",),
+        unsafe_styles=True,
+        field=ClientField("smart-token", max_length=4096),
+        lifetime=300,
+        asked=Asked(path="/validate", response="token", client_ip="ip"),
         told=Told(
-            errors=("error.error_code",),
+            passes={"status": "ok"},
+            errors=("message",),
             reasons={
-                "auth_required": _OURS,
-                "auth_invalid": _OURS,
-                "sitekey_invalid": _OURS,
-                "method_not_allowed": _OURS,
-                "response_timeout": Reason.EXPIRED,
-                "response_duplicate": Reason.REPLAYED,
+                "Authentication failed*": OURS,
+                # The address is one that we told.
+                "Invalid IP.": OURS,
+                "Token invalid or expired.": INVALID,
             },
-            score=Scale("data.risk_intelligence.risk_scores.overall", bot=5, human=1),
-            hostname="data.challenge.origin",
-            time="data.challenge.timestamp",
-            detail=("data.event_id", "data.risk_intelligence.risk_scores"),
+            hostname="host",
+            vouched="host",
         ),
+        experimental=True,
+    )
+)
+
+Captchafox = listed(
+    Vendor(
+        type="captchafox",
+        says="""A CaptchaFox site key.
+
+        Rules from docs.captchafox.com: getting-started (parameters, reply, keys for tests).
+        """,
+        base_url="https://api.captchafox.com",
+        script="https://cdn.captchafox.com/api.js",
+        csp=("https://cdn.captchafox.com", "https://*.captchafox.com"),
+        unsafe_styles=True,
+        field=ClientField("cf-captcha-response", max_length=4096),
+        lifetime=300,
+        asked=Asked(path="/siteverify"),
+        told=Told(reasons=GOOGLES, hostname="hostname", time="challenge_ts"),
+        experimental=True,
+    )
+)
+
+Mtcaptcha = listed(
+    Vendor(
+        type="mtcaptcha",
+        says="""An MTCaptcha site key.
+
+        MTCaptcha is asked by GET, with the private key in the URL, for it knows no other way. The gate's calls log no
+        URL, those through an `http_client` of yours neither.
+
+        Rules from docs.mtcaptcha.com: dev-guide-validate-token (request, reply, codes, one to two minutes, once).
+        """,
+        base_url="https://service.mtcaptcha.com",
+        script="https://service.mtcaptcha.com/mtcv1/client/mtcaptcha.min.js",
+        csp=("https://service.mtcaptcha.com", "https://service2.mtcaptcha.com"),
+        unsafe_styles=True,
+        field=ClientField("mtcaptcha-verifiedtoken", max_length=8192),
+        lifetime=120,
+        asked=Asked(
+            path="/mtcv1/api/checktoken",
+            encoding=Encoding.QUERY,
+            response="token",
+            secret="privatekey",  # noqa: S106
+        ),
+        told=Told(
+            errors=("fail_codes",),
+            reasons={
+                "missing-input-privatekey": OURS,
+                "invalid-privatekey": OURS,
+                "expired-sitekey-or-account": Reason.QUOTA,
+                "token-expired": Reason.EXPIRED,
+                "token-duplicate-cal": Reason.REPLAYED,
+                "bad-request": INVALID,
+                "missing-input-token": INVALID,
+                "invalid-token": INVALID,
+                "invalid-token-faildecrypt": INVALID,
+                # A token of another site's is any client's to send.
+                "privatekey-mismatch-token": INVALID,
+            },
+            action="tokeninfo.action",
+            hostname="tokeninfo.hostname",
+            time="tokeninfo.timestampISO",
+            detail=("tokeninfo.code", "tokeninfo.isDevHost", "tokeninfo.riskType", "tokeninfo.riskInfo"),
+        ),
+        credential="private_key",
+        experimental=True,
+    )
+)
+
+_PRIVATE_TOLD: Final = Told(
+    passes={"success": True, "code": 0},
+    errors=("code",),
+    reasons={"2": Reason.REPLAYED, "5": Reason.EXPIRED, "8": Reason.REPLAYED, "9": Reason.PROVIDER_ERROR},
+    hostname="origin",
+    time="timestamp",
+)
+
+PrivateCaptcha = listed(
+    Vendor(
+        type="private-captcha",
+        says="""A Private Captcha property.
+
+        A pass is `success` and code 0: Private Captcha says `success`, too, of what was verified before (8), while it
+        is under maintenance (9: `unavailable`, and an answer, so that it opens no rule), and of its key for tests (10),
+        which passes with that key alone.
+        `base_url: https://api.eu.privatecaptcha.com` keeps it in Europe.
+
+        Rules from docs.privatecaptcha.com: reference/verify-api (request, reply, codes), reference/testing.
+        """,
+        base_url="https://api.privatecaptcha.com",
+        script="https://cdn.privatecaptcha.com/widget/js/privatecaptcha.js",
+        csp=("https://*.privatecaptcha.com", "blob:"),
+        unsafe_styles=True,
+        field=ClientField("private-captcha-solution", max_length=16384),
+        lifetime=3600,
+        asked=Asked(path="/verify", encoding=Encoding.RAW, header="X-API-Key", site_key_header="X-PC-Sitekey"),
+        told=_PRIVATE_TOLD,
+        told_of_tests=replace(_PRIVATE_TOLD, passes={"success": True, "code": 10}),
         credential="api_key",
+        experimental=True,
     )
 )

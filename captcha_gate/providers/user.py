@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from captcha_gate.providers.context import Context
-from captcha_gate.scalars import Text
+from captcha_gate.scalars import Text, problem
 
-__all__ = ["RandomOrUser", "User"]
+__all__ = ["RANDOM", "RandomUser", "User", "UserOrRandom"]
 
 
 class User(BaseModel):
@@ -32,14 +32,31 @@ class User(BaseModel):
         return hmac.new(key.encode(), b"captcha_gate user " + value.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def _random_or_user(value: Any) -> Any:
-    return None if value == "random" else value
+class RandomUser(User):
+    """`user: random`: another one for each challenge, so that the vendor hears of no person."""
+
+    cookie: Text = "-"
+
+    def identify(self, context: Context, key: str) -> str:
+        """A new id, 32 hexadecimal digits."""
+        return context.token_hex(16)
 
 
-#: `user: random`, which is `None` here, or `user: {cookie: sessionid}`.
-RandomOrUser = Annotated[
-    User | None,
-    BeforeValidator(_random_or_user),
+RANDOM: Final = RandomUser()
+
+
+def _named(value: Any) -> Any:
+    if value == "random":
+        return RANDOM
+    if isinstance(value, str):
+        raise problem("no user is named so (write random, or {cookie: sessionid} for an HMAC of that cookie's value)")
+    return value
+
+
+#: `user: random`, which is `RANDOM` here, or `user: {cookie: sessionid}`.
+UserOrRandom = Annotated[
+    User,
+    BeforeValidator(_named),
     WithJsonSchema(
         {
             "anyOf": [

@@ -7,6 +7,7 @@ tokens are refused: the demos let a token choose that way by its own first lette
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import Provider, Reports, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.vaptcha_servers import AllowedServers, Server, server_patterns
-from captcha_gate.scalars import BaseUrl, Scene, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, Scene, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["Vaptcha"]
@@ -37,6 +38,7 @@ _REASONS: Final[Mapping[str, Reason]] = MappingProxyType({"token expired": Reaso
 #: "Frequency overrun", and the code of an exhausted account.
 _THROTTLED: Final = "frequency overrun"
 _EXHAUSTED: Final = "0209"
+_MAX_DEDUCTIONS: Final = 50
 
 Servers = Annotated[
     tuple[str, ...],
@@ -59,7 +61,7 @@ class Vaptcha(Provider):
     """
 
     type: Literal["vaptcha"]
-    vid: Text
+    vid: AccountId
     key: Secret
     scene: Scene = 0
     allowed_servers: Servers = ("*.vaptcha.com", "*.vaptcha.net")
@@ -73,6 +75,12 @@ class Vaptcha(Provider):
     )
     other_names: ClassVar = (MappingProxyType({"vaptcha_server": "server", "vaptcha_token": "token"}),)
     reports: ClassVar = frozenset({Reports.SCORE})
+    csp: ClassVar = ("https://*.vaptcha.com", "https://*.vaptcha.net")
+    unsafe_styles: ClassVar = True
+
+    @property
+    def page_options(self) -> Mapping[str, Any]:
+        return {"scene": self.scene}
 
     def account(self) -> str:
         return self.vid
@@ -162,8 +170,8 @@ def _verdict(reply: Mapping[str, Any]) -> Verdict:
     if success == 1:
         raw = _score(reply.get("score"))
         score = None if raw is None else raw / 100
-        deductions = [item.strip() for item in told.split(",") if item.strip()]
-        return Verdict.passed(provider_reason=told, score=score, raw_score=raw, detail={"deductions": deductions})
+        detail = {"deductions": _deductions(told)}
+        return Verdict.passed(provider_reason=told, score=score, raw_score=raw, detail=detail)
     if told == _THROTTLED:
         return Verdict.unavailable(Reason.THROTTLED, told)
     if told == _EXHAUSTED:
@@ -171,6 +179,12 @@ def _verdict(reply: Mapping[str, Any]) -> Verdict:
     if told in _OURS:
         return Verdict.misconfigured(told)
     return Verdict.failed(_REASONS.get(told, Reason.INVALID_TOKEN), told)
+
+
+def _deductions(told: str) -> list[str]:
+    """What was deducted for: numbers. A token that is repeated in pieces would get past the echo filter."""
+    items = (item.strip() for item in told.split(","))
+    return [item for item in items if re.fullmatch("[0-9]{1,4}", item)][:_MAX_DEDUCTIONS]
 
 
 def _score(value: object) -> float | None:

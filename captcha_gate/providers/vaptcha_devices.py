@@ -60,7 +60,7 @@ class Device:
 
 def query_flow(account: Vaptcha, user_id: str, server: str, token: str) -> Flow[DeviceUse]:
     """How a user has used the device that solved the CAPTCHA."""
-    data = yield from _call(account, "GET", _at(account, server), {"id": user_id, "token": token})
+    data = yield from _call(account, "GET", _at(account, server, token), {"id": user_id, "token": token})
     if not isinstance(data, dict):
         raise DeviceError(Reason.BAD_REPLY, "the data is no object")
     return DeviceUse(_count(data.get("count")), _time(data.get("latestTime")))
@@ -69,7 +69,7 @@ def query_flow(account: Vaptcha, user_id: str, server: str, token: str) -> Flow[
 def register_flow(account: Vaptcha, user_id: str, server: str, token: str, *, always: bool) -> Flow[None]:
     """Register that device for a user."""
     parameters = {"id": user_id, "token": token, "regedit": "1" if always else "0"}
-    yield from _call(account, "PUT", _at(account, server), parameters)
+    yield from _call(account, "PUT", _at(account, server, token), parameters)
 
 
 def list_flow(account: Vaptcha, user_id: str) -> Flow[tuple[Device, ...]]:
@@ -94,11 +94,30 @@ def exit_flow(account: Vaptcha, user_id: str) -> Flow[None]:
     yield from _call(account, "DELETE", f"{account.base_url}/api/v1/device", {"id": user_id})
 
 
-def _at(account: Vaptcha, server: str) -> str:
-    named = account.servers.named_by(server)
+def _at(account: Vaptcha, server: str, token: str) -> str:
+    """Where the devices are asked for.
+
+    Raises:
+        DeviceError: `server` and `token` are none that the gate would ask about. Handlers pass on what a client sent,
+            so they may be of any type.
+    """
+    fields = {"vaptcha_server": server, "vaptcha_token": token}
+    well_formed = all(isinstance(value, str) for value in fields.values()) and account.accepts(fields)
+    named = account.servers.named_by(server) if well_formed else None
     if named is None:
-        raise DeviceError(Reason.MALFORMED_TOKEN, "the server is none of allowed_servers; nobody was asked")
+        raise DeviceError(
+            Reason.MALFORMED_TOKEN, "the server is none of allowed_servers, or the token is none; nobody was asked"
+        )
     return f"{named.origin}/verify/device"
+
+
+def _check_user(user_id: object) -> None:
+    if not isinstance(user_id, str):
+        raise TypeError(
+            f"the user's id is no text but {type(user_id).__name__} (write str(…), or better an HMAC of it)"
+        )
+    if not user_id.strip():
+        raise ValueError("the user's id is empty or blank: everybody would share it")
 
 
 def _call(account: Vaptcha, method: str, url: str, parameters: Mapping[str, str]) -> Flow[Any]:
@@ -106,9 +125,10 @@ def _call(account: Vaptcha, method: str, url: str, parameters: Mapping[str, str]
 
     Raises:
         DeviceError: there is none. Its message quotes no token and no id.
+        TypeError: the user's id is no text.
+        ValueError: it is blank.
     """
-    if not parameters["id"]:
-        raise ValueError("the user's id is empty: everybody would share it")
+    _check_user(parameters["id"])
     try:
         response = yield from Fetch(httpx.Request(method, url, params=dict(parameters)), account.timeout)
         refused = refusal_by_status(response)

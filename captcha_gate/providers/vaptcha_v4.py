@@ -24,7 +24,7 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow, address, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.request import address_of
-from captcha_gate.scalars import BaseUrl, Duration, ScriptUrl, Secret, Text
+from captcha_gate.scalars import AccountId, BaseUrl, Duration, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
 __all__ = ["VaptchaV4"]
@@ -51,7 +51,7 @@ class VaptchaV4(RemoteProvider):
     """
 
     type: Literal["vaptcha-v4"]
-    vid: Text
+    vid: AccountId
     key: Secret
     verified: Literal["local", "remote"] = Field("local", alias="verify")
     expires: Duration = 30.0
@@ -71,6 +71,8 @@ class VaptchaV4(RemoteProvider):
     )
     reports: ClassVar = frozenset({Reports.TIME})
     needs_shared_store: ClassVar = True
+    csp: ClassVar = ("https://*.vaptcha.com", "https://*.vaptcha.net")
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.vid

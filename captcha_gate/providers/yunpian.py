@@ -6,7 +6,6 @@ traffic where the document is silent: refusals come with HTTP 200, and code 400 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
@@ -15,11 +14,12 @@ from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
 from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, form, judged, text_of
 from captcha_gate.providers.context import Claimed, Context
-from captcha_gate.providers.user import User
-from captcha_gate.scalars import BaseUrl, ScriptUrl, Secret, Text
+from captcha_gate.providers.signatures import sorted_md5
+from captcha_gate.providers.user import UserOrRandom
+from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 
-__all__ = ["Yunpian", "signature"]
+__all__ = ["Yunpian"]
 
 #: The document names no lifetime and no single use; ten minutes is what others of its kind allow, and half again.
 _CLAIM_TTL: Final = 900.0
@@ -35,10 +35,10 @@ class Yunpian(RemoteProvider):
     """
 
     type: Literal["yunpian"]
-    captcha_id: Text
-    secret_id: Text
+    captcha_id: AccountId
+    secret_id: AccountId
     secret_key: Secret
-    user: User | None = None
+    user: UserOrRandom | None = None
     base_url: BaseUrl = "https://captcha.yunpian.com"
     script: ScriptUrl | None = "https://www.yunpian.com/static/official/js/libs/riddler-sdk-0.2.2.js"
 
@@ -46,6 +46,8 @@ class Yunpian(RemoteProvider):
         ClientField("token", max_length=1024),
         ClientField("authenticate", max_length=4096),
     )
+    csp: ClassVar = ("https://www.yunpian.com", "https://captcha.yunpian.com")
+    unsafe_styles: ClassVar = True
 
     def account(self) -> str:
         return self.captcha_id
@@ -71,18 +73,9 @@ class Yunpian(RemoteProvider):
         user = self.user.identify(context, key) if self.user else None
         if user is not None:
             parameters["user"] = user
-        parameters["signature"] = signature(parameters, key)
+        parameters["signature"] = sorted_md5(parameters, key)
         response = yield form(address(f"{self.base_url}/v1/api/authenticate"), parameters)
         return judged(response, _verdict)
-
-
-def signature(parameters: Mapping[str, str], key: str) -> str:
-    """Names and values in the ASCII order of the names, without separators, then the key; MD5 in lower-case hex.
-
-    Raw values are signed, before they are encoded for the form.
-    """
-    text = "".join(name + parameters[name] for name in sorted(parameters)) + key
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _verdict(reply: Mapping[str, Any]) -> Verdict:

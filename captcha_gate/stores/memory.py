@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from captcha_gate.effects import Claim, Get, Increment, Put, Release, StoreOp
+from captcha_gate.effects import Claim, Decrement, Get, Increment, Put, Release, StoreOp
 from captcha_gate.errors import StoreError
 
 __all__ = ["MemoryStore"]
@@ -59,6 +59,11 @@ class MemoryStore:
                     end, count = live[0], int(live[1])
                     self._entries[key] = (end, count + 1)
                     return count + 1
+                case Decrement(key):
+                    live = self._live(key, now)
+                    if live is not None:
+                        self._entries[key] = (live[0], max(0, int(live[1]) - 1))
+                    return None
                 case Put(key, value, ttl):
                     self._add(key, now, ttl, value)
                     return None

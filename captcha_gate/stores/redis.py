@@ -24,7 +24,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from captcha_gate.effects import Claim, Get, Increment, Put, Release, StoreOp
+from captcha_gate.effects import Claim, Decrement, Get, Increment, Put, Release, StoreOp
 from captcha_gate.errors import StoreError
 from captcha_gate.report import LOGGER
 
@@ -42,6 +42,12 @@ _COUNT: Final = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
+"""
+#: A key that has ended must not begin anew, without an end.
+_COUNT_BACK: Final = """
+local count = redis.call('GET', KEYS[1])
+if count and tonumber(count) > 0 then redis.call('DECR', KEYS[1]) end
+return 0
 """
 _MUST_KEEP: Final = "a key that is dropped lets a used token pass again: set maxmemory-policy noeviction"
 
@@ -292,6 +298,8 @@ def _command(operation: StoreOp[Any], prefix: str) -> _Command:
             return "DEL", prefix + key
         case Increment(key, ttl):
             return "EVAL", _COUNT, 1, prefix + key, _milliseconds(ttl)
+        case Decrement(key):
+            return "EVAL", _COUNT_BACK, 1, prefix + key
         case Put(key, value, ttl):
             return "SET", prefix + key, value, "PX", _milliseconds(ttl)
         case Get(key):
@@ -306,7 +314,7 @@ def _reply(operation: StoreOp[Any], reply: Any) -> Any:
             return reply is True
         case Put(), True:
             return None
-        case Release(), int():
+        case Release() | Decrement(), int():
             return None
         case Increment(), int():
             return reply

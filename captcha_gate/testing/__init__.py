@@ -1,4 +1,4 @@
-"""For people who test: a fixture for applications, a contract for providers, stand-ins of vendors in `vendors`."""
+"""For people who test: a fixture for applications, contracts for providers, stand-ins of vendors in `vendors`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from captcha_gate.testing.captcha import Captcha
     from captcha_gate.testing.contract import ProviderContract
+    from captcha_gate.testing.local_contract import LocalProviderContract
 
-__all__ = ["Captcha", "ProviderContract"]
+__all__ = ["Captcha", "LocalProviderContract", "ProviderContract"]
 
 # Imported when first used: pytest loads the plugin beside this in every run, also where nobody tests a gate.
-_HOMES = {"Captcha": "captcha", "ProviderContract": "contract"}
+_HOMES = {
+    "Captcha": "captcha",
+    "LocalProviderContract": "local_contract",
+    "ProviderContract": "contract",
+}
 
 
 def __getattr__(name: str) -> Any:

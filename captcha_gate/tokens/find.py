@@ -65,6 +65,7 @@ def _refuse_unclear_framing(view: RequestView) -> None:
     """Refuse a request whose end a proxy before us may have seen elsewhere (RFC 9112 §6.3: smuggling)."""
     if view.headers.get_all("transfer-encoding") and view.headers.get_all("content-length"):
         malformed("the request has both a Content-Length and a Transfer-Encoding")
+    _declared_length(view)
 
 
 def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | None:
@@ -94,7 +95,8 @@ def _refuse_repeated(want: Wanted, found: Values) -> None:
 
 def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
     if source is Source.HEADER:
-        # WSGI servers join a header that was sent twice with commas; no provider's field holds one.
+        # WSGI servers and proxies join a header that was sent twice with a comma, so one in a value cannot be told from
+        # that: a token that holds one, as VAPTCHA's may, comes in the body.
         names = want.headers.values()
         return {name: [item for value in view.headers.get_all(name) for item in _split(value)] for name in names}
     return _values_of(want.all_names(source), view.query if source is Source.QUERY else view.cookies)

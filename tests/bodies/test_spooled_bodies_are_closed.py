@@ -11,7 +11,7 @@ from support.asgi_checker import Peer, http_scope, requests
 from support.body_corpus import JSON
 from support.world import PASSES, TOKEN, World, answering, policy_of
 
-from captcha_gate import asgi_body, wsgi_body
+from captcha_gate import spool
 
 LARGE = b'{"note": "' + b"x" * 100_000 + b'"}'
 
@@ -20,8 +20,7 @@ LARGE = b'{"note": "' + b"x" * 100_000 + b'"}'
 def files(monkeypatch):
     """Every temporary file that is made."""
     made: list[Any] = []
-    for module in (asgi_body, wsgi_body):
-        monkeypatch.setattr(module, "TemporaryFile", lambda: made.append(TemporaryFile()) or made[-1])  # noqa: SIM115
+    monkeypatch.setattr(spool, "TemporaryFile", lambda **how: made.append(TemporaryFile(**how)) or made[-1])  # noqa: SIM115
     yield made
     for file in made:
         file.close()

@@ -1,4 +1,4 @@
-"""A request with both a Content-Length and a Transfer-Encoding is refused before anything of it is believed."""
+"""A request whose length is told twice, or is no number, is refused before anything of it is believed."""
 
 from __future__ import annotations
 
@@ -46,3 +46,21 @@ def test_the_encodings_name_does_not_matter(encoding):
 @pytest.mark.parametrize("only", [("content-length", "2"), ("transfer-encoding", "chunked")])
 def test_either_alone_is_fine(only):
     assert search(view_of(only, ("content-type", "application/json")), [b"{}"]).outcome == "missing"
+
+
+@pytest.mark.parametrize("length", ["-1", "+28", "2_8", "28, 28", "0x1c", "٢", "9" * 19])
+@pytest.mark.parametrize("token", [[], list(IN_HEADERS.items())], ids=["no token", "a token in the headers"])
+def test_a_length_that_is_no_number_is_refused_wherever_the_token_stands(length, token):
+    view = view_of(("content-length", length), ("content-type", "text/plain"), *token)
+    found = search(view, [b"x" * 28])
+    assert (found.outcome, found.asked) == ("body_malformed", 0)
+
+
+def test_two_lengths_are_refused_though_they_agree():
+    found = search(view_of(("content-length", "2"), ("content-length", "2"), *IN_HEADERS.items()), [b"{}"])
+    assert (found.outcome, found.asked) == ("body_malformed", 0)
+
+
+@pytest.mark.parametrize("length", ["28", " 28", "028"])
+def test_a_number_is_one(length):
+    assert search(view_of(("content-length", length), *IN_HEADERS.items()), [b"x" * 28]).token is not None

@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_input_stream
 
 from captcha_gate import wsgi_body
+from captcha_gate.spool import Spool
 from captcha_gate.wsgi import CaptchaGate
 from captcha_gate.wsgi_body import RecordedInput
 
@@ -241,7 +242,7 @@ OPERATIONS = st.lists(
 def test_the_recorded_input_is_a_file_whatever_was_read_of_it_before(body, chunk, read_ahead, in_memory, operations):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wsgi_body, "CHUNK", chunk)
-        patch.setattr(wsgi_body, "IN_MEMORY", in_memory)
+        patch.setattr(wsgi_body, "Spool", lambda: Spool(in_memory))
         recorded, plain = RecordedInput(environ_of(JSON, body)), BytesIO(body)
         for _ in range(read_ahead):
             recorded.read_more()

@@ -38,9 +38,9 @@ class System:
     script: str  #: where the page loads it from
     account: dict[str, Any] = field(default_factory=dict)
     provider: str = "geetest"
+    path: str = ""  #: where the example serves the page
 
 
-PAGE_APP = SCRIPTS / "page_app.py"
 SYSTEMS = {
     system.name: system
     for system in (
@@ -63,13 +63,20 @@ SYSTEMS = {
         System(
             "vaptcha", Vaptcha, VENDORS / "fastapi_vaptcha.py", "https://v-cn.vaptcha.com/v3.js", provider="vaptcha"
         ),
-        System("vaptcha-v4", VaptchaV4, PAGE_APP, "https://c4.vaptcha.com/src/v4.js", provider="vaptcha"),
+        System(
+            "vaptcha-v4",
+            VaptchaV4,
+            VENDORS / "fastapi_vaptcha_v4.py",
+            "https://c4.vaptcha.com/src/v4.js",
+            provider="vaptcha",
+        ),
         System(
             "vaptcha-webview",
             Vaptcha,
-            PAGE_APP,
+            VENDORS / "fastapi_vaptcha.py",
             "https://v-cn.vaptcha.com/v3.js",
             provider="vaptcha",
+            path="captcha",
         ),
     )
 }
@@ -82,6 +89,11 @@ class Site:
     system: System
     url: str
     vendor: Any
+
+    @property
+    def page(self) -> str:
+        """Where its page is."""
+        return self.url + self.system.path
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +129,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                 rules = [{"name": "login", "match": "/login"}]
                 # JSON is YAML.
                 policy.write_text(json.dumps({"version": 1, "providers": account, "rules": rules}))
-                environment = {"CAPTCHA_POLICY": str(policy), "CAPTCHA_PAGE": f"{name}.html"}
-                started[name] = Site(system, running.enter_context(serving(system.file, environment)), vendor)
+                serves = serving(system.file, {"CAPTCHA_POLICY": str(policy)})
+                started[name] = Site(system, running.enter_context(serves), vendor)
             started[name].vendor.recovers()
             return started[name]
 
@@ -160,7 +172,7 @@ class Person:
         return self.site.vendor.solve(*challenge, passes=self.passes)
 
     def opens(self, query: str = "") -> None:
-        self.page.goto(self.site.url + query)
+        self.page.goto(self.site.page + query)
 
     def fills(self) -> None:
         self.page.get_by_label("User name").fill("ada")
@@ -202,7 +214,7 @@ def visit(browser: Any, sites: Any) -> Iterator[Any]:
             page.route(
                 site.system.script, lambda route: route.fulfill(body=script_of(name), content_type="text/javascript")
             )
-            page.route(re.compile(re.escape(site.url) + r"(\?.*)?$"), with_its_policy)
+            page.route(re.compile(re.escape(site.page) + r"(\?.*)?$"), with_its_policy)
             return person
 
         yield begin

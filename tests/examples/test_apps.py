@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from support.scripts.serve import load
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from captcha_gate.testing.vendors import Vaptcha
+
 VENDORS = Path(__file__).parents[2] / "examples" / "vendors"
 FILES = sorted(VENDORS.glob("*.py"))
 PAGES = sorted((VENDORS / "pages").glob("*.html"))
@@ -32,6 +35,8 @@ ENVIRONMENT = {
     "YUNPIAN_SECRET_KEY": "e3da918313c14ea8b25db31f01263f80",
     "VAPTCHA_VID": "7e57ca5e7e57ca5e7e57ca5e",
     "VAPTCHA_KEY": "7e57ce117e57ce117e57ce117e57ce11",
+    "VAPTCHA_V4_VID": "id_captcha_gate_test",
+    "VAPTCHA_V4_KEY": "key_captcha_gate_test",
 }
 #: For each example: how its page sends a login, and what stands in its page.
 LOGINS = {
@@ -44,6 +49,10 @@ LOGINS = {
     "fastapi_vaptcha": (
         {"data": {"user": "ada"}},
         ["v-cn.vaptcha.com/v3.js", ENVIRONMENT["VAPTCHA_VID"], 'data-scene="0"'],
+    ),
+    "fastapi_vaptcha_v4": (
+        {"json": {"user": "ada"}},
+        ["c4.vaptcha.com/src/v4.js", ENVIRONMENT["VAPTCHA_V4_VID"]],
     ),
 }
 
@@ -77,7 +86,7 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     if name == "tornado_yunpian":
         with InTornado(app) as send:
             yield Client(name, send)
-    elif name == "fastapi_vaptcha":
+    elif name.startswith("fastapi"):
         yield Client(name, lambda *args, **rest: asyncio.run(in_asgi(app, *args, **rest)))
     else:
         with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://localhost") as http:
@@ -177,6 +186,45 @@ def test_without_a_token_the_refusal_names_the_fields_of_the_page(client: Client
 def test_a_low_score_of_vaptcha_is_refused_by_the_shipped_policy(client: Client, captcha: Any) -> None:
     captcha.passes(score=0.2)
     assert client.log_in().status_code == (403 if client.name == "fastapi_vaptcha" else 200)
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+def test_vaptcha_is_asked_about_the_users_device_once_the_login_is_verified(how: str, monkeypatch: Any, tmp_path: Path):
+    with Vaptcha() as vendor:
+        rule = {"name": "login", "match": "/login"}
+        policy = {"version": 1, "providers": {"vaptcha": vendor.account()}, "rules": [rule]}
+        (tmp_path / "policy.yaml").write_text(json.dumps(policy))
+        monkeypatch.setenv("CAPTCHA_POLICY", str(tmp_path / "policy.yaml"))
+        app = load(VENDORS / "fastapi_vaptcha.py").app
+        solved = vendor.solve()
+        if how == "json":  # as the WebView's page tells the app
+            given = {"json": {"user": "ada", "server": solved["vaptcha_server"], "token": solved["vaptcha_token"]}}
+        else:
+            given = {"data": {"user": "ada", **solved}}
+        answer = asyncio.run(in_asgi(app, "POST", "/login", **given))
+        assert answer.json() == {"hello": "ada", "verified": True, "score": 1.0, "logins": 0}
+        asked = [request for request in vendor.received if request.path == "/verify/device"]
+        assert [(request.method, request.query["token"]) for request in asked] == [("GET", [solved["vaptcha_token"]])]
+        assert "ada" not in asked[0].query["id"][0]
+
+
+def test_what_vaptcha_does_not_tell_of_a_device_refuses_nobody(captcha: Any, monkeypatch: Any) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    app = load(VENDORS / "fastapi_vaptcha.py").app
+    captcha.passes()
+    answer = asyncio.run(in_asgi(app, "POST", "/login", data={"user": "ada"}))
+    assert answer.json().items() >= {"verified": True, "logins": None}.items()
+
+
+def test_the_page_for_an_app_is_served(monkeypatch: Any) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    app = load(VENDORS / "fastapi_vaptcha.py").app
+    answer = asyncio.run(in_asgi(app, "GET", f"/captcha?vid={ENVIRONMENT['VAPTCHA_VID']}&scene=0"))
+    assert "v-cn.vaptcha.com/v3.js" in answer.text
+    assert "vaptchaInterface" in answer.text
+    assert "{{" not in answer.text
 
 
 def test_every_example_is_tested() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -47,7 +48,13 @@ def test_what_a_pass_tells_is_let_in_by_the_gate(app: App) -> None:
     assert signal["signal"] == "pass"
     assert set(signal["data"]) == {"server", "token"}
     answer = httpx.post(app.person.site.url + "login", json={"user": "ada", **signal["data"]})
-    assert answer.json() == {"hello": "ada", "verified": True}
+    assert answer.json() == {"hello": "ada", "verified": True, "score": 1.0, "logins": 0}
+
+
+def test_the_mode_is_told_by_both_of_its_names(app: App) -> None:
+    app.person.opens(query(app))
+    app.hears()
+    assert app.person.page.evaluate("[standIn.given.mode, standIn.given.type]") == ["invisible", "invisible"]
 
 
 def test_giving_up_is_a_cancel(app: App) -> None:
@@ -65,12 +72,13 @@ def test_a_script_that_does_not_load_is_an_error_at_once(app: App) -> None:
 def test_a_script_that_hangs_is_an_error_after_five_seconds(app: App) -> None:
     page = app.person.page
     page.route(app.person.site.system.script, lambda route: None)
-    page.clock.install()
-    page.goto(app.person.site.url + query(app), wait_until="commit")
+    page.clock.install(time=datetime(2026, 1, 1, tzinfo=UTC))
+    page.clock.pause_at(datetime(2026, 1, 2, tzinfo=UTC))  # it would go on by itself, however slow this machine is
+    page.goto(app.person.site.page + query(app), wait_until="commit")
     page.get_by_text("Loading the CAPTCHA").wait_for()
-    page.clock.run_for(4000)  # the clock goes on by itself, too
+    page.clock.run_for(4999)
     assert app.signals == []
-    page.clock.run_for(1000)
+    page.clock.run_for(1)
     assert [signal["signal"] for signal in app.signals] == ["error"]
 
 

@@ -17,7 +17,7 @@ from captcha_gate.rules import Action, OnFail, OnUnavailable
 from captcha_gate.tokens.fields import Source
 
 FOLDER = Path(__file__).parent.parent / "policies" / "good"
-KEYS = {"GEETEST_ID": "an id", "GEETEST_KEY": "a key", "ALTCHA_KEY": "another key, long enough"}
+KEYS = {"GEETEST_ID": "an id", "GEETEST_KEY": "a key", "ALTCHA_KEY": "another key, long enough", "SECRET_KEY": "s" * 32}
 
 HEAD = """version: 1
 providers:
@@ -99,8 +99,8 @@ def test_a_reference_is_replaced_once_and_by_text(load, written, variables, expe
 def test_a_file_is_taken_without_one_newline_at_its_end(load, tmp_path, content, expected):
     (tmp_path / "value").write_bytes(content)
     written = f"${{file:{tmp_path}/value}}"
-    text = f"version: 1\nproviders:\n  cn: {{type: geetest-v4, captcha_id: '{written}', captcha_key: k}}\nrules: []\n"
-    assert load(text).providers["cn"].captcha_id == expected
+    text = f"version: 1\nallow_test_keys: true\nproviders:\n  it: {{type: fake, action: '{written}'}}\nrules: []\n"
+    assert load(text).providers["it"].action == expected
 
 
 @pytest.mark.parametrize(
@@ -394,6 +394,83 @@ def test_a_rule_that_only_allows_may_depend_on_a_secret_header():
     assert load_policy(mapping({"name": "a", "match": match, "action": "allow"})).rules
 
 
+GATED = {"name": "gated", "match": "/login"}
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"header": {"User-Agent": "kube-probe/1.0 and so on"}},
+        {"header": {"X-Internal": "*"}},
+        {"header": {"X-Internal": "short"}},
+        {"host": "localhost"},
+        {"cookie": {"seen": "*"}},
+        {"query": {"debug": "1"}},
+        {"content_type": "application/json"},
+        {"path": "/login", "header": {"X-Internal": "*"}},
+        {"path": "/**", "not": {"header": {"Sec-Fetch-Mode": "*"}}},
+    ],
+)
+def test_an_exemption_that_every_client_can_claim_is_reported(match):
+    [warning] = warnings_of({"name": "free", "match": match, "action": "allow"}, GATED)
+    assert warning.startswith("rules.free: whoever sends a request that fits its ")
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"header": {"X-Internal": "a secret of sixteen characters and more"}},
+        {"header": {"X-Internal": "*"}, "client_ip": "10.0.0.0/8"},
+        {"client_ip": "10.0.0.0/8"},
+        "/healthz",
+        {"path": "/healthz", "header": {"User-Agent": "kube-probe/1.0"}},  # where nothing is verified
+    ],
+)
+def test_an_exemption_that_not_every_client_can_claim_is_not_reported(match):
+    assert warnings_of({"name": "free", "match": match, "action": "allow"}, GATED) == []
+
+
+def test_an_exemption_below_what_it_would_let_off_is_not_reported():
+    free = {"name": "free", "match": {"header": {"X-Internal": "*"}}, "action": "allow"}
+    assert warnings_of(GATED, free) == []
+    assert len(warnings_of(GATED, free, default_action="deny")) == 1
+
+
+TURNSTILE = {"type": "turnstile", "site_key": "0x4AAAAAAADnPIDROrmt1Wwj", "secret": "0x4AAAAAAADnPIDROzbs0Aaj-7e57ca5e"}
+RECAPTCHA = {
+    "site_key": "6LdRcP4pAAAAAO7e57ca5e7e57ca5e7e57ca5e7e",
+    "secret": "6LdRcP4pAAAAAB7e57ce117e57ce117e57ce117e",
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "bind", "warns"),
+    [
+        (TURNSTILE, {}, True),
+        ({"type": "recaptcha-v2", **RECAPTCHA}, {}, True),
+        ({"type": "recaptcha-v3", **RECAPTCHA}, {}, True),
+        (TURNSTILE, {"action": "login"}, False),
+        (TURNSTILE, {"hostnames": ["example.com"]}, False),
+        (TURNSTILE, {"cdata": "x"}, True),
+        (GEETEST, {}, False),  # which says neither
+        (ALTCHA, {}, False),
+    ],
+)
+def test_a_token_that_may_have_been_made_for_anything_is_reported_where_the_provider_says_for_what(
+    provider, bind, warns
+):
+    rule = {"name": "a", "match": "/a", **({"bind": bind} if bind else {})}
+    if provider["type"] == "recaptcha-v3":
+        rule["score"] = {"min": 0.5}
+    found = warnings_of(rule, providers={"it": provider})
+    assert [warning.startswith("rules.a: it would say ") for warning in found] == [True] * warns
+
+
+def test_what_only_some_providers_of_a_rule_tell_is_not_asked_for():
+    providers = {"it": TURNSTILE, "pow": ALTCHA}
+    assert warnings_of({"name": "a", "match": "/a", "providers": ["it", "pow"]}, providers=providers) == []
+
+
 @pytest.mark.parametrize(("key", "warns"), [("short", True), ("x" * 15, True), ("x" * 16, False)])
 def test_a_key_that_can_be_guessed_is_reported(key, warns):
     found = warnings_of(providers={"pow": {**ALTCHA, "hmac_key": key}})
@@ -410,6 +487,25 @@ def test_two_providers_cannot_answer_at_one_path():
     providers = {name: {**ALTCHA, "challenge_path": "/altcha"} for name in ("one", "two")}
     with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
         policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("prefix", ["/captcha-gate", "/of-our-own"])
+def test_no_provider_takes_the_path_that_another_has_anyway(prefix, names):
+    settings = {"one": ALTCHA, "two": {**ALTCHA, "challenge_path": f"{prefix}/one/challenge"}}
+    providers = {name: settings[name] for name in names}
+    with pytest.raises(PolicyError, match=r"providers\.two\.challenge_path: the path is taken by provider one"):
+        policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers, endpoints={"prefix": prefix})
+
+
+def test_a_provider_may_name_its_own_path():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/one/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
+
+
+def test_a_provider_without_challenges_has_no_path_to_take():
+    providers = {"one": {**ALTCHA, "challenge_path": "/captcha-gate/cn/challenge"}, "cn": GEETEST}
+    policy_of({"name": "a", "match": "/a", "providers": "one"}, providers=providers)
 
 
 def test_many_rules_that_clients_can_leave_are_checked_in_little_work(monkeypatch):

@@ -492,6 +492,24 @@ def test_no_escape_and_no_crowd_hides_an_override_in_the_query(query):
     assert decided_by(policy_of(rule("/login")), view_of("GET", "/login", query=query)) == "rule"
 
 
+@pytest.mark.parametrize("query", ["_method=po%C5%BFt", "_method=%C5%BF&_method=po%c5%bft", "a=1;_method=PO%C5%BFt"])
+def test_a_method_in_the_query_is_what_a_frameworks_upper_case_makes_of_it(query):
+    """With a long s it is no token, and its upper case is POST."""
+    assert decided_by(policy_of(rule("/login")), view_of("GET", "/login", query=query)) == "rule"
+
+
+@pytest.mark.parametrize("methods", [["GET", "POST"], "GET"])
+def test_a_websocket_handshake_is_the_get_that_it_was_sent_as(methods):
+    policy = policy_of(rule({"path": "/login", "methods": methods}))
+    assert decided_by(policy, view_of("WEBSOCKET", "/login", kind="websocket")) == "rule"
+    assert decided_by(policy, view_of("GET", "/login", headers={"upgrade": "websocket"})) == "rule"
+
+
+def test_an_exemption_of_get_lets_no_handshake_off():
+    policy = policy_of(rule({"path": "/a", "methods": "GET"}, "free", action="allow"), rule("/a", "gated"))
+    assert decided_by(policy, view_of("WEBSOCKET", "/a", kind="websocket")) == "gated"
+
+
 def test_an_upgrade_to_a_websocket_is_one_wherever_it_is_taken_up():
     policy = policy_of(rule("/login"))
     assert decided_by(policy, view_of("GET", "/login", headers={"upgrade": "WebSocket"})) == "rule"

@@ -9,6 +9,7 @@ from policy.views import decided_by, view_of
 
 from captcha_gate import Policy, load_policy
 from captcha_gate.outcome import Mode
+from captcha_gate.tokens.fields import Source
 
 FOLDER = Path(__file__).parent.parent.parent / "policies"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -31,6 +32,7 @@ ENVIRONMENT = {
     "RECAPTCHA_SITE_KEY": "6LdRcP4pAAAAAO7e57ca5e7e57ca5e7e57ca5e7e",
     "RECAPTCHA_SECRET": "6LdRcP4pAAAAAB7e57ce117e57ce117e57ce117e",
     "OFFICE_NETWORK": "198.51.100.0/24",
+    "CAPTCHA_GATE_SECRET_KEY": "a long random text of at least 32 bytes",
 }
 
 
@@ -74,6 +76,12 @@ def test_a_token_of_these_is_for_one_form_on_ones_own_hosts(name):
     [rule] = shipped(name).rules
     assert (rule.bind.action, rule.bind.hostnames) == ("login", ("example.com", "*.example.com"))
     assert (rule.score is not None) is (name == "login-recaptcha-v3")
+
+
+def test_the_token_of_vaptcha_is_the_one_that_a_handler_finds_in_the_body():
+    """It may ask about the user's devices with it: a token in a header would be verified, and the other one used."""
+    [rule] = shipped("login-vaptcha").rules
+    assert set(rule.token.sources) == {Source.FORM, Source.JSON}
 
 
 def test_without_an_account_asks_no_vendor():

@@ -707,6 +707,30 @@ def test_above_the_cap_there_is_no_challenge_and_none_offline_either(site, geete
     assert len(geetest.asked) > asked
 
 
+@pytest.mark.parametrize("same", [("203.0.113.7", "203.0.113.7"), ("2001:db8::1", "2001:db8::2")])
+def test_one_client_cannot_use_up_everybodys_challenges(site, monkeypatch, same):
+    monkeypatch.setattr(geetest_v3, "MAX_REGISTERED", 5)
+    monkeypatch.setattr(geetest_v3, "MAX_OF_ONE", 2)
+    world = site()
+
+    def asks(address):
+        return world.request("GET", CHALLENGE_PATH, client=(address, 1)).status_code
+
+    assert [asks(address) for address in same * 5] == [200, 200, *[503] * 8]
+    assert [asks("2001:db8:0:1::1") for _ in range(3)] == [200, 200, 503]
+    assert [asks(f"198.51.100.{last}") for last in range(3)] == [200, 503, 503]  # the cap of all together
+    world.clock.now += 11
+    assert asks(same[0]) == 200
+
+
+def test_clients_whose_address_nobody_knows_share_the_cap_of_all(site, monkeypatch):
+    monkeypatch.setattr(geetest_v3, "MAX_REGISTERED", 2)
+    monkeypatch.setattr(geetest_v3, "MAX_OF_ONE", 1)
+    world = site()
+    statuses = [world.request("GET", CHALLENGE_PATH, client=("/run/app.sock", 0)).status_code for _ in range(3)]
+    assert statuses == [200, 200, 503]
+
+
 def test_offline_challenges_that_bypass_asks_for_need_no_register_and_no_cap(site, geetest, monkeypatch):
     monkeypatch.setattr(geetest_v3, "MAX_REGISTERED", 0)
     world = site(bypass_url=BYPASS)

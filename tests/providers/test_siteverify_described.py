@@ -90,15 +90,32 @@ def test_the_registry_and_the_schema_know_every_type(kind):
     needed = {"type", "base_url"} if kind in ("cap", "mcaptcha", "siteverify") else {"type"}
     own = {"project_id"} if kind == "recaptcha-enterprise" else set()
     keys = {"secret"} if kind == "siteverify" else {"site_key", found.row.credential}
+    keys -= {"api_key"} if kind == "recaptcha-enterprise" else set()
     assert set(schema["required"]) == needed | own | keys
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
 def test_a_script_is_the_vendors_until_the_policy_has_another(kind):
     script = account(kind).script
+    assert (script is None) is (kind == "siteverify")
     assert script is None or script.startswith("https://")
-    assert (script is None) is (kind in ("cap", "mcaptcha", "siteverify"))
     assert account(kind, script="/static/widget.js").script == "/static/widget.js"
+
+
+def test_a_script_that_is_loaded_for_one_site_key_says_so():
+    address = "https://www.google.com/recaptcha/api.js?render=0x4AAAAAAADnPIDROrmt1Wwj"
+    assert account("recaptcha-v3").script == address
+    assert account("recaptcha-v3", site_key=" 0x4AAAAAAADnPIDROrmt1Wwj\n").script == address
+    assert account("recaptcha-v3", site_key='a"b&c').script.endswith("?render=a%22b%26c")
+    assert account("recaptcha-enterprise").script == address.replace("api.js", "enterprise.js")
+    assert account("recaptcha-v2").script == "https://www.google.com/recaptcha/api.js"
+    assert account("hcaptcha").script == "https://js.hcaptcha.com/1/api.js?recaptchacompat=off"
+
+
+@pytest.mark.parametrize("query", ['?a="', "?a=<", "?a= b", "?", "?a='", "#x", "?a=b#c"])
+def test_nothing_in_a_scripts_address_could_end_an_attribute(query):
+    with pytest.raises(PolicyError, match=r"script: expected the address of a script"):
+        policy_of(providers={"it": settings("turnstile", script=f"https://cdn.example.com/w.js{query}")})
 
 
 def test_a_new_vendor_is_a_row():
@@ -127,23 +144,35 @@ def test_the_readmes_description_of_a_service_is_one(tmp_path):
     assert made.providers["other"].reported() == frozenset(Reports) - {Reports.CDATA}
 
 
-def test_the_readme_has_a_row_for_every_type():
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
-    rows = {line.split("|")[1].strip(): line for line in readme.splitlines() if line.startswith("| `")}
-    for kind in ACCOUNTS:
-        found = provider_class(kind)
-        [row] = [line for name, line in rows.items() if name.removesuffix(" *") == f"`{kind}`"]
-        assert (f"`{kind}` *" in row) is ("Experimental" in found.__doc__)
-        assert f"`{found.client_fields[0].name}`" in row
-        words = {"score": "score", "action": "action", "hostname": "hostnames", "cdata": "cdata", "time": "age"}
-        told = row.split("|")[4]
-        if kind != "siteverify":
-            assert {name for name, word in words.items() if word in told} == {what.value for what in found.reports}
+README_ROWS = {
+    line.split("|")[1].strip(): line
+    for line in (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| `")
+}
+
+
+@pytest.mark.parametrize("kind", known_types())
+def test_the_readme_has_a_row_for_every_type(kind):
+    found = provider_class(kind)
+    [row] = [line for name, line in README_ROWS.items() if name.removesuffix(" *") == f"`{kind}`"]
+    assert (f"`{kind}` *" in row) is found.experimental
+    assert all(f"`{field.name}`" in row for field in found.client_fields)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ACCOUNTS if kind != "siteverify"])
+def test_the_readme_says_what_a_rule_can_demand(kind):
+    [row] = [line for name, line in README_ROWS.items() if name.removesuffix(" *") == f"`{kind}`"]
+    words = {"score": "score", "action": "action", "hostname": "hostnames", "cdata": "cdata", "time": "age"}
+    told = row.split("|")[4]
+    assert {name for name, word in words.items() if word in told} == {
+        what.value for what in provider_class(kind).reports
+    }
 
 
 @pytest.mark.parametrize("kind", ["turnstile", "siteverify"])
 def test_an_address_in_the_clear_is_warned_of(kind):
-    made = policy_of(providers={"it": settings(kind, base_url="http://captcha.example.com")})
+    bound = {"name": "login", "match": "/login", "bind": {"hostnames": ["example.com"]}}
+    made = policy_of(bound, providers={"it": settings(kind, base_url="http://captcha.example.com")})
     assert made.warnings == ("providers.it.base_url: asks the vendor in the clear (write https://)",)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from support.live import LiveWorld
-from support.siteverify import ACCOUNTS, REPLIES, TOKEN, account, context, field_of, golden, settings, token_of
+from support.siteverify import ACCOUNTS, REPLIES, SECRET, TOKEN, account, context, field_of, golden, settings, token_of
 from support.world import policy_of
 
 from captcha_gate.testing.vendors.loopback import Answer, Connection, LoopbackServer, Received, replies
@@ -39,7 +41,7 @@ def test_what_arrives_is_what_the_row_says(kind, vendor):
         assert world.post(data={field_of(vendor): TOKEN}).status_code == 200
         [received] = server.received
         request = next(account(vendor, base_url=server.url).verify(token_of(vendor), context()))
-        assert (received.method, received.target) == ("POST", request.url.raw_path.decode())
+        assert (received.method, received.target) == (request.method, request.url.raw_path.decode())
         for name, value in request.headers.items():
             if name != "content-length":
                 assert received.headers[name] == value
@@ -47,6 +49,29 @@ def test_what_arrives_is_what_the_row_says(kind, vendor):
             assert received.form.keys() == {"response", "secret", "idempotency_key"}
         else:
             assert received.body == request.content
+
+
+@pytest.mark.parametrize("whose", ["the gate's", "the application's"])
+def test_a_secret_that_stands_in_a_url_stands_in_no_log(kind, whose, caplog):
+    caplog.set_level(logging.DEBUG)
+    client = {"wsgi": httpx.Client, "asgi": httpx.AsyncClient}[kind]
+    options = {} if whose == "the gate's" else {"http_client": client(trust_env=False)}
+    answers = iter([(200, yes("mtcaptcha")), (403, b"no"), (500, b"down"), (302, b"")])
+
+    def answer(connection: Connection, request: Received) -> None:
+        connection.reply(*next(answers), JSON)
+
+    with LoopbackServer(answer) as server:
+        made = policy_of(providers={"it": settings("mtcaptcha", base_url=server.url)})
+        world = LiveWorld(kind, made, **options)
+        for number in range(4):
+            world.post(data={field_of("mtcaptcha"): f"{TOKEN}{number}"})
+        assert [SECRET in received.target for received in server.received] == [True] * 4
+    world.post(data={field_of("mtcaptcha"): TOKEN})  # which nobody answers
+    world.close()
+    assert len(world.decisions) == 5
+    assert SECRET not in caplog.text + repr([decision.as_dict() for decision in world.decisions])
+    assert "privatekey" not in caplog.text
 
 
 class Breaks:

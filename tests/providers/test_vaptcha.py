@@ -355,6 +355,28 @@ def test_a_pass_tells_its_score_and_what_was_deducted_for(world):
     assert decision.detail["deductions"] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.parametrize(
+    ("told", "deductions"),
+    [
+        ("0,1, 23 ,4567", ["0", "1", "23", "4567"]),
+        ("1,,2,", ["1", "2"]),
+        ("12345,-1,1.5,0x1,\u0661,one,1 2", []),
+        (",".join("7" * 60), ["7"] * 50),
+        (7, ["7"]),
+        (None, []),
+    ],
+)
+def test_a_deduction_is_a_number_of_four_digits_and_there_are_at_most_fifty(told, deductions):
+    assert verdict_of({**YES, "msg": told}).detail["deductions"] == deductions
+
+
+def test_a_token_that_is_repeated_in_pieces_is_no_deduction(world):
+    token = {**TOKEN, "vaptcha_token": "2b0e8b1c,5f7a4d6e,secret,part"}
+    gate = world(policy(), says_json({**YES, "msg": token["vaptcha_token"]}))
+    conclusion(gate, data=token)
+    assert gate.seen[0].decision.detail["deductions"] == []
+
+
 @pytest.mark.parametrize("success", [True, "1", 1.0, [1], {"success": 1}, 2, -1, None, False, "0", 0.0, "true"])
 @pytest.mark.parametrize("listed", [True, False])
 def test_only_the_integer_one_passes(world, success, listed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,10 +10,11 @@ import httpx
 import pytest
 from support.world import policy_of
 
-from captcha_gate import Verdict
+from captcha_gate import PolicyError, Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.providers.context import Context
-from captcha_gate.providers.yunpian import Yunpian, signature
+from captcha_gate.providers.signatures import sorted_md5
+from captcha_gate.providers.yunpian import Yunpian
 
 KEY = "e3da918313c14ea8b25db31f01263f80"
 TOKEN = {"token": "1" * 32, "authenticate": "2" * 32}
@@ -66,7 +68,7 @@ def verdict_of(reply: Any, status: int = 200) -> Verdict:
     ],
 )
 def test_the_signature_is_over_raw_values_in_ascii_order(parameters, digest):
-    assert signature(parameters, KEY) == digest
+    assert sorted_md5(parameters, KEY) == digest
 
 
 def test_the_request_is_a_form_with_milliseconds_a_nonce_from_one_and_no_empty_user():
@@ -90,11 +92,36 @@ def test_a_user_is_an_opaque_id_of_a_cookie_and_signed_like_the_rest():
     [user] = form["user"]
     assert len(user) == 32
     assert "alice" not in user
-    assert form["signature"] == [signature({**BASE, "user": user}, KEY)]
+    assert form["signature"] == [sorted_md5({**BASE, "user": user}, KEY)]
     again = parse_qs(asked(provider, cookie={"sessionid": "alices-session"}.get).content.decode())
     other = parse_qs(asked(provider, cookie={"sessionid": "bobs-session"}.get).content.decode())
     assert again["user"] == [user] != other["user"]
     assert "user" not in parse_qs(asked(provider).content.decode())
+
+
+def test_a_random_user_is_another_one_for_each_token_and_signed_like_the_rest():
+    numbers = itertools.count()
+    provider = account(user="random")
+    users = []
+    for _ in range(2):
+        flow = provider.verify(TOKEN, Context(now=NOW, token_hex=lambda size: f"{next(numbers):0{2 * size}x}"))
+        form = {name: value for name, [value] in parse_qs(next(flow).content.decode()).items()}
+        flow.close()
+        told = form.pop("signature")
+        assert told == sorted_md5(form, KEY)
+        assert len(form["user"]) == 32
+        users.append(form["user"])
+    assert users[0] != users[1]
+
+
+@pytest.mark.parametrize("user", ["alice", {"cookie": ""}, {"header": "x"}, {}, ["random"], 1])
+def test_another_kind_of_user_is_an_error_that_names_the_choice(user):
+    with pytest.raises(PolicyError, match=r"providers\.yp\.user") as error:
+        policy_of(
+            providers={"yp": {"type": "yunpian", "captcha_id": "a", "secret_id": "b", "secret_key": "c", "user": user}}
+        )
+    if user == "alice":
+        assert "write random, or {cookie: sessionid}" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ RULES = [
     {"name": "upload", "match": "/upload", "token": {"max_body": "4MiB"}},
     {"name": "read", "match": {"path": "/read", "methods": "any"}},
     {"name": "socket", "match": "/socket", "token": {"from": ["query"]}},
+    {"name": "cafe", "match": "/café/{id}"},
     {"name": "ready", "match": "/ready", "action": "allow"},
 ]
 

@@ -21,7 +21,8 @@ from captcha_gate.testing.vendors.loopback import LoopbackServer
 
 FORM = "application/x-www-form-urlencoded"
 RULES = [{"name": "login", "match": "/login"}, {"name": "ready", "match": "/ready", "action": "allow"}]
-IN_FLIGHT = 20
+IN_FLIGHT = 200
+LEAVING = 20
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def test_a_gate_that_was_used_before_its_workers_were_forked_mixes_up_none_of_fo
 @pytest.mark.parametrize("leave", ["reset", "close"])
 def test_clients_that_leave_while_a_vendor_is_asked_bother_nobody(kind, vendor, tmp_path, leave):
     with running(kind, vendor, tmp_path) as server:
-        connections = [server.connect() for _ in range(IN_FLIGHT)]
+        connections = [server.connect() for _ in range(LEAVING)]
         for connection in connections:
             body = urlencode(a_token()).encode()
             connection.send(
@@ -244,11 +245,11 @@ def test_clients_that_leave_while_a_vendor_is_asked_bother_nobody(kind, vendor, 
                 f"Content-Length: {len(body)}\r\n\r\n".encode()
                 + body
             )
-        vendor.wait_for_requests(IN_FLIGHT)
+        vendor.wait_for_requests(LEAVING)
         for connection in connections:
             getattr(connection, leave)()
         vendor.proceed.set()
-        tokens = [a_token() for _ in range(4 * IN_FLIGHT)]
+        tokens = [a_token() for _ in range(4 * LEAVING)]
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda token: log_in(server, token), tokens))
         assert all(is_its_own(answer, token) for answer, token in zip(answers, tokens, strict=True))

@@ -8,7 +8,7 @@ import pytest
 from support.live import ManualClock
 from support.stores import Driven
 
-from captcha_gate.effects import Claim, Get, Increment, Put, Release, StoreOp
+from captcha_gate.effects import Claim, Decrement, Get, Increment, Put, Release, StoreOp
 from captcha_gate.errors import StoreError
 from captcha_gate.stores.memory import MemoryStore
 
@@ -51,6 +51,27 @@ def store(request):
 def test_a_key_can_be_claimed_once(store):
     assert [store.perform(Claim("a", 10)) for _ in range(3)] == [True, False, False]
     assert store.perform(Claim("b", 10)) is True
+
+
+def test_a_count_can_be_taken_back_but_not_below_zero(store):
+    store.perform(Increment("a", 100))
+    store.perform(Increment("a", 100))
+    for left in ("1", "0", "0"):
+        assert store.perform(Decrement("a")) is None
+        assert store.perform(Get("a")) == left
+    assert store.perform(Increment("a", 100)) == 1
+
+
+def test_taking_back_what_is_forgotten_begins_no_count_without_an_end(store):
+    store.perform(Decrement("a"))
+    assert store.perform(Get("a")) is None
+
+
+def test_taking_back_does_not_move_the_end(store):
+    store.perform(Increment("a", 1000))
+    store.elapse(900)
+    store.perform(Decrement("a"))
+    assert 90 < store.left("a") <= 100
 
 
 def test_a_released_key_can_be_claimed_again(store):

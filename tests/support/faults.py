@@ -123,7 +123,7 @@ _ANSWERS = [
         Fault(f"HTTP {status}", faults.status(status), "misconfigured", "bad_credentials")
         for status in (400, 401, 403, 404)
     ),
-    _unavailable("HTTP 429", faults.status(429, "Retry-After: 1"), "throttled"),
+    _unavailable("HTTP 429", faults.status(429, "Retry-After: 0"), "throttled"),
     _unavailable("HTTP 201 with a pass in it", faults.says(_PASS, 201), "bad_reply"),
     _unavailable("HTTP 404 with a pass in it", faults.says(_PASS, 404), "bad_reply"),
     _json("true", True),

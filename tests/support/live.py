@@ -91,6 +91,10 @@ class LiveWorld(World):
         for _ in range(5):  # transports close themselves in the loop's next turns
             await asyncio.sleep(0)
 
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """Those that this world's loop still has."""
+        return asyncio.all_tasks(self._runner.get_loop())
+
     def give_up_pool(self) -> None:
         """Let the gate close its connections; it makes new ones when it needs them."""
         if self.kind == "wsgi":

@@ -26,6 +26,7 @@ class ServerKind:
     Attributes:
         command: arguments of Python; `{port}` stands for the port.
         needs: modules without which it cannot be started.
+        chunked: it reads chunked bodies, or hands them over to be read.
 
     """
 
@@ -35,6 +36,7 @@ class ServerKind:
     needs: tuple[str, ...]
     workers: int = 1
     websockets: bool = False
+    chunked: bool = True
 
     @property
     def missing(self) -> list[str]:
@@ -60,6 +62,10 @@ def _granian(interface: str) -> ServerKind:
     return ServerKind(f"granian-{interface}", interface, command, ("granian",), websockets=interface == "asgi")
 
 
+def _small(name: str, module: str, *, chunked: bool = True) -> ServerKind:
+    return ServerKind(name, "wsgi", f"-m support.small_servers {name} {{port}}", (module,), chunked=chunked)
+
+
 SERVERS = [
     _uvicorn("h11", "wsproto", "h11", "wsproto"),
     _uvicorn("httptools", "websockets", "httptools", "websockets"),
@@ -72,6 +78,11 @@ SERVERS = [
     _gunicorn("gunicorn-gthread", "-w 1 -k gthread --threads 4"),
     _gunicorn("gunicorn-preload", "-w 4 -k gthread --threads 2 --preload", workers=4),
     ServerKind("waitress", "wsgi", "-m waitress --listen=127.0.0.1:{port} support.apps:wsgi", ("waitress",)),
+    ServerKind("daphne", "asgi", "-m daphne -b 127.0.0.1 -p {port} support.apps:asgi", ("daphne",), websockets=True),
+    _small("cheroot", "cheroot"),
+    _small("uwsgi", "pyuwsgi", chunked=False),
+    _small("werkzeug", "werkzeug"),
+    _small("wsgiref", "wsgiref", chunked=False),
 ]
 
 

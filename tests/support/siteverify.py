@@ -35,6 +35,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
     "prosopo": _KEYS,
     "yandex": _KEYS,
     "captchafox": _KEYS,
+    "mtcaptcha": {"site_key": SITE_KEY, "private_key": SECRET},
     "private-captcha": _API_KEYS,
     "siteverify": {
         "base_url": "https://captcha.example.com/api",
@@ -52,7 +53,13 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
             "cdata": "bound",
             "time": "at",
         },
-        "codes": {"misconfigured": "who-are-you", "unavailable": "not-now", "expired": "too-late", "replayed": "seen"},
+        "codes": {
+            "misconfigured": "who-are-you",
+            "invalid": "bad-answer",
+            "unavailable": "not-now",
+            "expired": "too-late",
+            "replayed": "seen",
+        },
     },
 }
 TOKEN = "0.zrSnRHO7h0HwSjSCU8oyzbjEtD8p_d62-YJFQ3pDcuhEnjXWGU"

@@ -61,6 +61,9 @@ class World:
     asked: list[httpx.Request] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     environ: dict[str, Any] = field(default_factory=dict)  # what the server says besides the request
+    scheme: str = "http"  # by which the client came
+    status: str = "200 OK"  # the application's
+    headers: list[tuple[str, str]] = field(default_factory=list)  # those of its answer, besides its type
 
     def __post_init__(self) -> None:
         options = {"on_decision": self.decisions.append, **self.options}
@@ -79,7 +82,7 @@ class World:
         """Send one request through the gate. Keyword arguments are httpx's."""
         if self.kind == "wsgi":
             transport = httpx.WSGITransport(self._with_environ, remote_addr=client[0])
-            with httpx.Client(transport=transport, base_url="http://testserver") as http:
+            with httpx.Client(transport=transport, base_url=f"{self.scheme}://testserver") as http:
                 return http.request(method, url, **kwargs)
         return asyncio.run(self._arequest(method, url, client, kwargs))
 
@@ -89,7 +92,7 @@ class World:
 
     async def _arequest(self, method: str, url: str, client: tuple[str, int], kwargs: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.gate, client=client)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url=f"{self.scheme}://testserver") as http:
             return await http.request(method, url, **kwargs)
 
     def _with_environ(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -103,7 +106,7 @@ class World:
         length = environ.get("CONTENT_LENGTH")
         body = environ["wsgi.input"].read(int(length)) if length else environ["wsgi.input"].read()
         self.seen.append(Seen(environ.get("captcha_gate", "unset"), body, environ))
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+        start_response(self.status, [("Content-Type", "text/plain"), ("Content-Length", "5"), *self.headers])
         return [b"hello"]
 
     async def _asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -113,7 +116,8 @@ class World:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         self.seen.append(Seen(scope.get("captcha_gate", "unset"), body, scope))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        headers = [(name.encode(), value.encode()) for name, value in [("content-type", "text/plain"), *self.headers]]
+        await send({"type": "http.response.start", "status": int(self.status[:3]), "headers": headers})
         await send({"type": "http.response.body", "body": b"hello"})
 
 

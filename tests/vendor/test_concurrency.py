@@ -10,13 +10,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from support.faults import a_token, account_at, by_token, passes_all
 from support.live import LiveWorld
 from support.world import LOGIN, policy_of
 
 from captcha_gate import Reason, Verdict
+from captcha_gate.effects import Fetch
 from captcha_gate.egress import slots
+from captcha_gate.errors import FetchError
 from captcha_gate.providers.context import Context
 from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
 from captcha_gate.vendors import Vendors
@@ -140,7 +143,7 @@ def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
 
 def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, monkeypatch, gate_asking):
     monkeypatch.setattr(slots, "MAX_CALLS", 0)
-    world = gate_asking(kind, vendor, timeout="700ms", on_unavailable="allow")
+    world = gate_asking(kind, vendor, timeout="2s", on_unavailable="allow")
     token = a_token()
     assert world.post(data=token).json()["code"] == "overloaded"
     assert (world.seen, vendor.accepted) == ([], 0)
@@ -148,6 +151,47 @@ def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, mon
     monkeypatch.setattr(slots, "MAX_CALLS", 1)
     assert world.post(data=token).status_code == 200
     world.close()
+
+
+def test_a_queue_that_is_long_enough_takes_nobody_in(monkeypatch):
+    """They would only wait for their time to be up, each with a body and a connection of a client's."""
+    monkeypatch.setattr(slots, "MAX_CALLS", 2)
+    monkeypatch.setattr(slots, "MAX_WAITING", 3)
+    asked = Fetch(httpx.Request("POST", "http://127.0.0.1/"), 60)
+    elsewhere = Fetch(httpx.Request("POST", "http://localhost/"), 60)
+
+    async def under_asgi():
+        queues, full = slots.AsyncSlots(), asyncio.Event()
+
+        async def call():
+            async with queues.taken(asked):
+                await full.wait()
+
+        calls = [asyncio.create_task(call()) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(FetchError) as refused:
+            await asyncio.wait_for(call(), 5)
+        assert (refused.value.reason, refused.value.proves_outage) == ("overloaded", False)
+        async with queues.taken(elsewhere):
+            full.set()
+        await asyncio.gather(*calls)
+        await call()
+        assert len(queues) == 0
+
+    asyncio.run(under_asgi())
+
+
+def test_a_queue_of_threads_has_the_same_end(monkeypatch):
+    monkeypatch.setattr(slots, "MAX_CALLS", 1)
+    monkeypatch.setattr(slots, "MAX_WAITING", 0)
+    queues = slots.SyncSlots()
+    asked = Fetch(httpx.Request("POST", "http://127.0.0.1/"), 60)
+    with queues.taken(asked), pytest.raises(FetchError) as refused, queues.taken(asked):
+        pytest.fail("there was no room")
+    assert (refused.value.reason, refused.value.proves_outage) == ("overloaded", False)
+    with queues.taken(asked):
+        assert len(queues) == 1
+    assert len(queues) == 0
 
 
 def test_a_question_of_our_own_does_not_queue_behind_the_requests_that_wait_for_its_answer():

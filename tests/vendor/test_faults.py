@@ -79,9 +79,14 @@ def with_their_timeouts(faults):
 @pytest.mark.parametrize(("fault", "timeout"), with_their_timeouts(FAULTS))
 def test_every_fault_ends_in_time_in_the_one_documented_way(ask, vendor, on_unavailable, fault: Fault):
     vendor.answer = fault.answer
-    token = a_token()
     opened = fault.opens and on_unavailable == "allow"
-    status, seconds = timed_post(ask, token)
+    for _ in range(TRIES):
+        vendor.received.clear()
+        ask.decisions.clear()
+        token = a_token()
+        status, seconds = timed_post(ask, token)
+        if "too busy to tell" not in ask.decisions[0].provider_reason:
+            break  # else this machine paused, the gate noticed it, and nothing has been shown
 
     [decision] = ask.decisions
     assert (decision.outcome, decision.reason) == (fault.outcome, fault.reason)
@@ -103,19 +108,21 @@ def test_every_fault_ends_in_time_in_the_one_documented_way(ask, vendor, on_unav
 LEAVES_NO_CONNECTION = ("hang", "reset", "hang up", "headers drip", "body drips", "200 MB", "body cut off", "no HTTP")
 
 
-@pytest.mark.parametrize(
-    ("fault", "timeout"), with_their_timeouts(fault for fault in FAULTS if fault.name in LEAVES_NO_CONNECTION)
-)
-def test_a_failed_call_leaves_no_connection_task_or_thread_behind(ask, vendor, fault):
+@pytest.mark.parametrize("on_unavailable", ["allow"])  # which asks the probe as well
+@pytest.mark.parametrize(("fault", "timeout"), with_their_timeouts(FAULTS))
+def test_no_call_leaves_a_file_task_or_thread_behind(ask, vendor, fault):
     assert answer_to(ask, a_token()) == 200
     vendor.drop_connections()
     before = open_files()  # with the end of one connection that the pool still has
     vendor.answer = fault.answer
     ask.together(a_token() for _ in range(10))
     ask.settle()
+    if fault.name not in LEAVES_NO_CONNECTION:
+        ask.give_up_pool()  # an answer leaves a connection for the next call
     vendor.wait_until_left(timeout=2)
     assert open_files() <= before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("captcha_gate")]
+    assert ask.tasks() == set()
 
 
 def test_a_reply_of_200_megabytes_is_not_read(ask, vendor):

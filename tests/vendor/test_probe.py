@@ -19,7 +19,7 @@ ANSWERS = {
     "passed": passes_all,
     "refused": REFUSED,
     "our key refused": replies(200, b'{"status": "success", "result": "fail", "reason": "sign_token error"}'),
-    "throttled": replies(429, b""),
+    "throttled": replies(429, b"", "Retry-After: 0"),  # else it would not be asked again
     "HTTP 403": replies(403, b""),
     "a redirect": replies(302, b""),
     "JSON of another kind": replies(200, b"true"),

@@ -30,4 +30,16 @@ window.standIn = {
     box.append(button);
     return button;
   },
+
+  // A window of the vendor's own: each button has its end, and closes it.
+  opened(ends) {
+    const box = document.createElement("div");
+    box.style.cssText = "position: fixed; inset: 0 0 auto; z-index: 2000; background: Canvas";
+    for (const [text, end] of Object.entries(ends)) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+      button.addEventListener("click", () => (box.remove(), end()));
+      box.append(button);
+    }
+    document.body.append(box);
+  },
 };

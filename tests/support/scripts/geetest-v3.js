@@ -26,22 +26,31 @@
     }
     onSuccess(callback) { this.heard.success = callback; return this; }
     onError(callback) { this.heard.error = callback; return this; }
+    onClose(callback) { this.heard.close = callback; return this; }
+    onReady(callback) { setTimeout(() => callback((this.ready = true)), 500); return this; }
     getValidate() { return this.solved; }
 
     appendTo(target) {
       const box = standIn.element(target);
       const inputs = NAMES.map((name) => Object.assign(document.createElement("input"), { type: "hidden", name }));
       box.append(...inputs);
-      standIn.button(box, async () => {
-        const { challenge, offline } = this.options;
-        const fields = await window.vendorSolve({ challenge, offline });
-        if (!fields) return false;
-        inputs.forEach((input) => (input.value = fields[input.name]));
-        this.solved = fields;
-        this.heard.success();
-        return true;
-      });
+      standIn.button(box, () => this.solve(inputs));
       return this;
+    }
+
+    verify() {
+      standIn.demand(this.options.product === "bind" && this.ready, "verify without bind, or too early");
+      standIn.opened({ Solve: () => this.solve([]), Close: () => this.heard.close() });
+    }
+
+    async solve(inputs) {
+      const { challenge, offline } = this.options;
+      const fields = await window.vendorSolve({ challenge, offline });
+      if (!fields) return false;
+      inputs.forEach((input) => (input.value = fields[input.name]));
+      this.solved = fields;
+      this.heard.success();
+      return true;
     }
   }
 })();

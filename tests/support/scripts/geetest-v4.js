@@ -19,22 +19,31 @@
     }
     onSuccess(callback) { this.heard.success = callback; return this; }
     onError(callback) { this.heard.error = callback; return this; }
+    onClose(callback) { this.heard.close = callback; return this; }
+    onReady(callback) { setTimeout(() => callback((this.ready = true)), 500); return this; }
     getValidate() { return this.solved; }
 
     appendTo(target) {
       standIn.demand(this.options.product !== "bind", "appendTo with product bind");
-      this.button = standIn.button(standIn.element(target), async () => {
-        const fields = await window.vendorSolve({});
-        this.solved = fields ? { captcha_id: this.options.captchaId, ...fields } : false;
-        if (fields) this.heard.success();
-        return Boolean(fields);
-      });
+      this.button = standIn.button(standIn.element(target), () => this.solve());
       return this;
+    }
+
+    showCaptcha() {
+      standIn.demand(this.options.product === "bind" && this.ready, "showCaptcha without bind, or too early");
+      standIn.opened({ Solve: () => this.solve(), Close: () => this.heard.close() });
+    }
+
+    async solve() {
+      const fields = await window.vendorSolve({});
+      this.solved = fields ? { captcha_id: this.options.captchaId, ...fields } : false;
+      if (fields) this.heard.success();
+      return Boolean(fields);
     }
 
     reset() {
       this.solved = false;
-      this.button.textContent = "Solve";
+      if (this.button) this.button.textContent = "Solve";
       return this;
     }
   }

@@ -4,10 +4,12 @@
   const { standIn } = window;
 
   window.vaptcha = async (options) => {
-    standIn.options(options, ["vid", "mode", "scene"], ["container", "lang", "area", "style", "color", "guide"]);
+    standIn.options(options, ["vid", "mode", "scene"], ["type", "container", "lang", "area", "style", "color", "guide"]);
     standIn.demand(typeof options.vid === "string" && options.vid, "vid");
     standIn.demand(Number.isInteger(options.scene), "scene is no number");
     standIn.demand(["click", "invisible", "embedded"].includes(options.mode), "mode");
+    standIn.demand([options.mode, undefined].includes(options.type), "type is another mode");
+    standIn.given = options;
     standIn.demand(["auto", "zh-CN", "en", "zh-TW", "jp", undefined].includes(options.lang), "lang");
     standIn.demand(["auto", "sea", "na", "cn", undefined].includes(options.area), "area");
     if (options.mode !== "invisible") standIn.element(options.container);

@@ -8,15 +8,14 @@ is judged anew, by the rule that then decides.
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from captcha_gate.decision import Decision, Verdict
 from captcha_gate.effects import Claim, Flow, Get, Put
-from captcha_gate.outcome import Outcome
+from captcha_gate.passes.remembered import facts_of, verdict_of
 
-__all__ = ["STATUSES", "awaits", "redirected", "told_again"]
+__all__ = ["STATUSES", "redirected", "told_again"]
 
 #: RFC 9110 §15.4.8 and §15.4.9: these two keep the method and the body.
 STATUSES: Final = (307, 308)
@@ -24,13 +23,8 @@ STATUSES: Final = (307, 308)
 _KEPT: Final = 30.0
 
 
-def awaits(decision: Decision) -> bool:
-    """Whether a redirection of this request would let its token through once more: it passed just now."""
-    return decision.outcome is Outcome.PASSED and decision.basis is not None and decision.basis.claim is not None
-
-
 def redirected(decision: Decision, path: str, location: str) -> Flow[None]:
-    """The application has redirected a request that `awaits`: remember where to, and what its provider told.
+    """The application has redirected a request that passed: remember where to, and what its provider told.
 
     Args:
         decision: the request's.
@@ -39,16 +33,11 @@ def redirected(decision: Decision, path: str, location: str) -> Flow[None]:
     """
     if decision.basis is None or decision.basis.claim is None:
         return
-    verdict = decision.basis.verdict
-    told = {
-        "to": unquote(urlsplit(urljoin(quote(path), location)).path),
-        "score": verdict.score,
-        "raw_score": verdict.raw_score,
-        "action": verdict.action,
-        "hostname": verdict.hostname,
-        "cdata": verdict.cdata,
-        "issued_at": verdict.issued_at.isoformat() if verdict.issued_at else None,
-    }
+    try:
+        to = unquote(urlsplit(urljoin(quote(path), location)).path)
+    except ValueError:
+        return  # `//[x` is no address that a client could follow
+    told = {"to": to, **facts_of(decision.basis.verdict)}
     yield from Put(_key(decision.rule, decision.basis.claim), json.dumps(told), _KEPT)
 
 
@@ -63,10 +52,9 @@ def told_again(rule: str | None, claim: str, path: str) -> Flow[Verdict | None]:
     key = _key(rule, claim)
     told = yield from Get(key)
     facts = json.loads(told) if told is not None else {}
-    if facts.pop("to", None) != path or not (yield from Claim(f"{key}:followed", _KEPT)):
+    if facts.get("to") != path or not (yield from Claim(f"{key}:followed", _KEPT)):
         return None
-    issued_at = facts.pop("issued_at")
-    return Verdict.passed(issued_at=datetime.fromisoformat(issued_at) if issued_at else None, **facts)
+    return verdict_of(facts)
 
 
 def _key(rule: str | None, claim: str) -> str:
