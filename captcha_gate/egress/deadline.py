@@ -3,8 +3,6 @@
 httpcore passes a timeout to every read and write of its own. These backends replace it by what is left of the call's
 deadline, which stands in a context variable: so headers or a body that drip, a slow handshake and a slow resolver
 all end in time, without cancelling anything.
-
-What is written leaves when the reply is asked for: headers and body, which httpcore writes apart, in one piece.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -38,17 +35,12 @@ def time_left(too_late: type[httpcore.TimeoutException]) -> float:
 class _SyncStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
-        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        unsent, self._unsent = self._unsent, b""
-        if unsent:
-            with suppress(httpcore.WriteError):  # a server that hung up may have said why: httpcore, too, reads on
-                self._stream.write(unsent, time_left(httpcore.WriteTimeout))
         return self._stream.read(max_bytes, time_left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
+        self._stream.write(buffer, time_left(httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -94,17 +86,12 @@ class SyncDeadlineBackend(httpcore.NetworkBackend):
 class _AsyncStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self._unsent = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        unsent, self._unsent = self._unsent, b""
-        if unsent:
-            with suppress(httpcore.WriteError):  # a server that hung up may have said why: httpcore, too, reads on
-                await self._stream.write(unsent, time_left(httpcore.WriteTimeout))
         return await self._stream.read(max_bytes, time_left(httpcore.ReadTimeout))
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
+        await self._stream.write(buffer, time_left(httpcore.WriteTimeout))
 
     async def aclose(self) -> None:
         await self._stream.aclose()
