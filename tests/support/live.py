@@ -15,7 +15,10 @@ from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.wsgi import CaptchaGate as WsgiGate
 from support.world import World
 
-__all__ = ["LiveWorld", "ManualClock"]
+__all__ = ["TRIES", "LiveWorld", "ManualClock", "paused"]
+
+#: So often a test begins anew where this machine paused, and nothing was shown.
+TRIES = 5
 
 
 class ManualClock:
@@ -108,6 +111,17 @@ class LiveWorld(World):
             self._closed = True
             self.give_up_pool()
             self._runner.close()
+
+
+def paused(world: LiveWorld, *, opens: bool) -> bool:
+    """Whether this machine paused so long that the gate could not tell whose fault a time-out was.
+
+    Args:
+        world: has decided about one request.
+        opens: the request should have been let through, for its vendor answers nobody.
+    """
+    [decision] = world.decisions
+    return "too busy to tell" in decision.provider_reason or (opens and not decision.opened)
 
 
 def _no_vendor(request: httpx.Request) -> httpx.Response:

@@ -8,7 +8,7 @@ import time
 import pytest
 import trustme
 from support.faults import a_token, account_at, passes_all
-from support.live import LiveWorld
+from support.live import TRIES, LiveWorld, paused
 from support.world import LOGIN, policy_of
 
 from captcha_gate.testing.vendors.loopback import LoopbackServer
@@ -85,14 +85,19 @@ def test_an_expired_certificate_opens_nothing(kind, authority, trusted):
 def test_a_handshake_that_stalls_is_an_outage_and_ends_in_time(kind, authority, trusted):
     with LoopbackServer(passes_all, tls=serving(authority, "127.0.0.1")) as vendor:
         vendor.stalls = True
-        world = gate_asking(kind, vendor, **BRIEF)
-        begun = time.monotonic()
-        assert world.post(data=a_token()).status_code == 200
-        assert time.monotonic() - begun <= 2 * TIMEOUT + SLACK
+        for _ in range(TRIES):
+            world = gate_asking(kind, vendor, **BRIEF)
+            begun = time.monotonic()
+            world.post(data=a_token())
+            seconds = time.monotonic() - begun
+            if not paused(world, opens=True):
+                break
+            world.close()
+        assert seconds <= 2 * TIMEOUT + SLACK
         [decision] = world.decisions
         assert (decision.opened, decision.reason) == (True, "timeout")
         vendor.stalls = False
-        assert world.post(data=a_token()).status_code == 200
+        assert any(world.post(data=a_token()).status_code == 200 for _ in range(TRIES))
         assert world.decisions[-1].verified
         world.settle()
         world.close()

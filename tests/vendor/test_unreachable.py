@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 from support.faults import a_token, account_at
-from support.live import LiveWorld
+from support.live import TRIES, LiveWorld, paused
 from support.world import LOGIN, policy_of
 
 TIMEOUT = 0.4  # seconds
@@ -58,18 +58,25 @@ def gate_asking():
 def test_a_vendor_that_answers_no_syn_is_an_outage_and_ends_in_time(
     kind, black_hole, gate_asking, on_unavailable, status
 ):
-    world = gate_asking(kind, black_hole, on_unavailable)
-    begun = time.monotonic()
-    assert world.post(data=a_token()).status_code == status
-    assert time.monotonic() - begun <= TIMEOUT * (2 if status == 200 else 1) + SLACK
+    for _ in range(TRIES):
+        world = gate_asking(kind, black_hole, on_unavailable)
+        begun = time.monotonic()
+        answered = world.post(data=a_token()).status_code
+        seconds = time.monotonic() - begun
+        if not paused(world, opens=status == 200):
+            break
+    assert answered == status
+    assert seconds <= TIMEOUT * (2 if status == 200 else 1) + SLACK
     [decision] = world.decisions
     assert (decision.reason, decision.opened) == ("timeout", status == 200)
 
 
 def test_once_it_is_known_that_nobody_answers_nobody_waits(kind, black_hole, gate_asking):
-    world = gate_asking(kind, black_hole)
-    world.together(a_token() for _ in range(10))
-    assert world.post(data=a_token()).json()["code"] == "breaker_open"  # having waited for the proof
+    for _ in range(TRIES):
+        world = gate_asking(kind, black_hole)
+        world.together(a_token() for _ in range(10))
+        if world.post(data=a_token()).json()["code"] == "breaker_open":
+            break  # having waited for the proof, which a machine that pauses does not get
     begun = time.monotonic()
     assert {world.post(data=a_token()).json()["code"] for _ in range(40)} == {"breaker_open"}
     assert time.monotonic() - begun <= SLACK  # each that waited would have taken its own timeout
