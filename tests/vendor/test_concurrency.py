@@ -145,7 +145,8 @@ def test_a_queue_of_our_own_opens_no_gate_and_uses_up_no_token(kind, vendor, mon
     monkeypatch.setattr(slots, "MAX_CALLS", 0)
     world = gate_asking(kind, vendor, timeout="2s", on_unavailable="allow")
     token = a_token()
-    assert world.post(data=token).json()["code"] == "overloaded"
+    # `timeout` on a machine that pauses just when the time is up.
+    assert world.post(data=token).json()["code"] in ("overloaded", "timeout")
     assert (world.seen, vendor.accepted) == ([], 0)
     world.give_up_pool()
     monkeypatch.setattr(slots, "MAX_CALLS", 1)
