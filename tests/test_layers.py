@@ -25,6 +25,7 @@ LAYERS = [
     ["tokens.urlencoded", "tokens.json_body", "tokens.multipart_body"],
     ["tokens.find"],
     ["providers.context"],
+    ["providers.asking", "providers.reading"],
     ["providers.base"],
     [
         "providers.offline",
@@ -101,7 +102,8 @@ LAYERS = [
 PURE = [
     "outcome", "errors", "effects", "decision", "paths", "patterns", "request", "scalars", "tokens.fields",
     "tokens.extractor", "tokens.urlencoded", "tokens.json_body", "tokens.multipart_body", "tokens.find",
-    "providers.context", "providers.base", "providers.aliyun", "providers.altcha", "providers.altcha_sentinel",
+    "providers.context", "providers.asking", "providers.reading",
+    "providers.base", "providers.aliyun", "providers.altcha", "providers.altcha_sentinel",
     "providers.altcha_payload", "providers.fake", "providers.friendly", "providers.signatures", "providers.tencent",
     "providers.yidun",
     "providers.geetest_v3", "providers.geetest_v4", "providers.offline", "providers.published_keys",

@@ -19,8 +19,10 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, judged, meaning, text_of
+from captcha_gate.providers.asking import address
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import judged, meaning, text_of
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
 from captcha_gate.scalars import AccountId, BaseUrl, Flag, ScriptUrl, Secret
 from captcha_gate.tokens.fields import VISIBLE, ClientField

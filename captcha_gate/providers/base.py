@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias, TypeVar
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from captcha_gate.decision import Verdict
 from captcha_gate.effects import Effect
-from captcha_gate.errors import BadReply
-from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.providers.asking import allows, origin_of
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.scalars import BaseUrl, Count, Duration, Name, ScriptUrl, Text, UrlPath
 from captcha_gate.tokens.fields import ClientField
@@ -43,21 +41,9 @@ __all__ = [
     "RemoteProvider",
     "Reports",
     "VerifyFlow",
-    "address",
-    "client_address",
-    "form",
-    "json_object",
-    "judged",
-    "meaning",
-    "origin_of",
-    "refusal_by_status",
-    "text_of",
 ]
 
 T = TypeVar("T")
-
-#: Nothing in it has to be escaped in a form.
-_UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~\-]*+")
 
 #: Yields requests to the vendor, and is sent the responses; also effects, such as `Compute` and those of the store.
 ProviderFlow: TypeAlias = Generator[httpx.Request | Effect[Any], Any, T]
@@ -257,7 +243,7 @@ class Provider(BaseModel, ABC):
     def csp_sources(self) -> tuple[str, ...]:
         """What a page with the vendor's widget needs of a Content-Security-Policy, each source once."""
         script = self.script
-        known = script is None or any(_allows(source, script) for source in self.csp)
+        known = script is None or any(allows(source, script) for source in self.csp)
         return self.csp if script is None or known else (*self.csp, origin_of(script))
 
     @property
@@ -300,127 +286,3 @@ class ChallengingProvider(Provider):
             FetchError: it cannot be made now.
             BadReply: the vendor's reply is not what its documents describe.
         """
-
-
-def origin_of(url: str) -> str:
-    """The source, for a Content-Security-Policy, of an address; a path is the site's own."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme else "'self'"
-
-
-def _allows(source: str, url: str) -> bool:
-    scheme, wildcard, domain = source.partition("://*")
-    return url.startswith(scheme) and urlsplit(url).netloc.endswith(domain) if wildcard else url.startswith(source)
-
-
-def client_address(context: Context) -> str | None:
-    """The client's address, where the vendor can have seen it, too: in a private network it is a proxy's.
-
-    Nobody sends from a multicast group, and a zone means something on one machine only.
-    """
-    ip = context.client_ip
-    if ip is None or not ip.is_global or ip.is_multicast or getattr(ip, "scope_id", None) is not None:
-        return None
-    return str(ip)
-
-
-@lru_cache(maxsize=256)
-def address(url: str, **parameters: str) -> httpx.URL:
-    """A URL with its query. The same few are asked all the time, and parsing one takes longer than most of a call."""
-    return httpx.URL(url, params=parameters) if parameters else httpx.URL(url)
-
-
-def form(url: httpx.URL, fields: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})) -> httpx.Request:
-    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in less than half the time."""
-    body = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
-    own = {"Content-Length": str(len(body)), "Content-Type": "application/x-www-form-urlencoded"}
-    stream = httpx.ByteStream(body)  # given a stream, httpx does not look for what to add
-    request = httpx.Request("POST", url, headers={"Host": url.netloc.decode("ascii"), **headers, **own}, stream=stream)
-    request.read()
-    return request
-
-
-def _quoted(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
-
-
-def refusal_by_status(response: httpx.Response) -> Verdict | None:
-    """The verdict that a reply's status alone decides; `None` where the body must be read."""
-    status = response.status_code
-    told = f"HTTP {status}"
-    if status >= 500 or status == 408:
-        return Verdict.unavailable(Reason.PROVIDER_ERROR, told)
-    if status == 429:
-        return Verdict.unavailable(Reason.THROTTLED, told)
-    if 300 <= status < 400 or status < 200:
-        return Verdict.unavailable(Reason.BAD_REPLY, f"{told}: redirects are not followed")
-    return None
-
-
-def judged(response: httpx.Response, verdict_of: Callable[[Mapping[str, Any]], Verdict]) -> Verdict:
-    """The verdict of a reply that is a JSON object with HTTP 200: its status first, then its words.
-
-    Args:
-        response: the vendor's.
-        verdict_of: judges the object. What it passes counts only with HTTP 200.
-
-    Raises:
-        BadReply: the reply is not what the vendor's documents describe.
-    """
-    refused = refusal_by_status(response)
-    if refused is not None:
-        return refused
-    try:
-        verdict = verdict_of(json_object(response))
-    except BadReply:
-        if response.status_code == 200:
-            raise
-        # A 4xx that is not the vendor's own JSON: a wrong base_url, or something in between that refuses us.
-        return Verdict.misconfigured(f"HTTP {response.status_code}")
-    if verdict.outcome is Outcome.PASSED and response.status_code != 200:
-        raise BadReply(f"HTTP {response.status_code}: a pass with the wrong status")
-    return verdict
-
-
-def json_object(response: httpx.Response) -> dict[str, Any]:
-    """The reply as a JSON object, read strictly: UTF-8 without byte order mark, no name given twice.
-
-    Raises:
-        BadReply: it is anything else.
-    """
-    try:
-        document = _STRICT.decode(response.content.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise BadReply(f"HTTP {response.status_code}: the reply is not JSON") from None
-    if not isinstance(document, dict):
-        raise BadReply(f"HTTP {response.status_code}: the reply is JSON, but no object")
-    return document
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        raise ValueError("a name is given twice")
-    return document
-
-
-_STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
-
-
-def meaning(code: str, reasons: Mapping[str, Reason]) -> Reason | None:
-    """What a vendor's code means; `None` for one that is not listed.
-
-    Args:
-        code: as the vendor says it.
-        reasons: by code. One that ends in `*` stands for all that begin so.
-    """
-    if code in reasons:
-        return reasons[code]
-    begun = (item for item in reasons.items() if item[0].endswith("*") and code.startswith(item[0][:-1]))
-    return next((reason for _, reason in begun), None)
-
-
-def text_of(value: object) -> str:
-    """A vendor's words for the log, without characters that could forge a log line. The gate cuts them to a line."""
-    text = value if isinstance(value, str) else "" if value is None else str(value)
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -27,19 +27,11 @@ from captcha_gate.decision import Verdict
 from captcha_gate.effects import Fetch, Flow, Get, Increment, Once, Put
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import (
-    ChallengeFlow,
-    ChallengingProvider,
-    ProviderFlow,
-    RemoteProvider,
-    VerifyFlow,
-    address,
-    form,
-    json_object,
-    judged,
-)
+from captcha_gate.providers.asking import address, form
+from captcha_gate.providers.base import ChallengeFlow, ChallengingProvider, ProviderFlow, RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.offline import LENGTH, OfflineChallenges
+from captcha_gate.providers.reading import json_object, judged
 from captcha_gate.providers.user import RANDOM, RandomUser, UserOrRandom
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField

@@ -17,8 +17,10 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, VerifyFlow, address, form, judged, text_of
+from captcha_gate.providers.asking import address, form
+from captcha_gate.providers.base import RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import judged, text_of
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField
 

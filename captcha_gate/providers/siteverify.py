@@ -21,6 +21,7 @@ from pydantic import Field, create_model, model_validator
 
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.asking import address, client_address, form, origin_of
 from captcha_gate.providers.base import (
     EXPERIMENTAL,
     AlsoFills,
@@ -29,14 +30,10 @@ from captcha_gate.providers.base import (
     RemoteProvider,
     Reports,
     VerifyFlow,
-    address,
-    client_address,
-    form,
-    json_object,
-    origin_of,
 )
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.published_keys import PUBLISHED
+from captcha_gate.providers.reading import json_object
 from captcha_gate.providers.siteverify_reply import Told
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField

@@ -18,7 +18,8 @@ import httpx
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Outcome, Reason
-from captcha_gate.providers.base import Reports, judged, meaning, text_of
+from captcha_gate.providers.base import Reports
+from captcha_gate.providers.reading import judged, meaning, text_of
 
 __all__ = ["GOOGLES", "INVALID", "OURS", "Scale", "Told"]
 

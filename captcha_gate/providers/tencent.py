@@ -19,17 +19,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import (
-    RemoteProvider,
-    Reports,
-    VerifyFlow,
-    address,
-    client_address,
-    judged,
-    meaning,
-    text_of,
-)
+from captcha_gate.providers.asking import address, client_address
+from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import judged, meaning, text_of
 from captcha_gate.providers.signatures import hmac_sha256, sha256_hex
 from captcha_gate.scalars import AccountId, BaseUrl, ScriptUrl, Secret, whole
 from captcha_gate.tokens.fields import VISIBLE, ClientField

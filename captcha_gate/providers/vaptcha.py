@@ -19,8 +19,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply, FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import Provider, Reports, VerifyFlow, address, form, judged, text_of
+from captcha_gate.providers.asking import address, form
+from captcha_gate.providers.base import Provider, Reports, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import judged, text_of
 from captcha_gate.providers.vaptcha_servers import AllowedServers, Server, server_patterns
 from captcha_gate.scalars import AccountId, BaseUrl, Scene, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField

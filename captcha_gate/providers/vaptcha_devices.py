@@ -17,7 +17,7 @@ from captcha_gate.echo import without_echo
 from captcha_gate.effects import Fetch, Flow
 from captcha_gate.errors import BadReply, DeviceError, FetchError
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import json_object, refusal_by_status, text_of
+from captcha_gate.providers.reading import json_object, refusal_by_status, text_of
 from captcha_gate.providers.vaptcha import Vaptcha
 
 __all__ = ["Device", "DeviceUse", "exit_flow", "list_flow", "query_flow", "register_flow"]

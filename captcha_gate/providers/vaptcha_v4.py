@@ -21,8 +21,10 @@ from pydantic import Field
 from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Reason
-from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow, address, judged, text_of
+from captcha_gate.providers.asking import address
+from captcha_gate.providers.base import RemoteProvider, Reports, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import judged, text_of
 from captcha_gate.request import address_of
 from captcha_gate.scalars import AccountId, BaseUrl, Duration, ScriptUrl, Secret
 from captcha_gate.tokens.fields import ClientField

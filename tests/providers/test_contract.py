@@ -18,11 +18,12 @@ from captcha_gate.outcome import Reason
 from captcha_gate.providers.aliyun import Aliyun
 from captcha_gate.providers.altcha import Altcha
 from captcha_gate.providers.altcha_sentinel import AltchaSentinel
-from captcha_gate.providers.base import Provider, RemoteProvider, VerifyFlow, judged
+from captcha_gate.providers.base import Provider, RemoteProvider, VerifyFlow
 from captcha_gate.providers.context import Claimed, Context
 from captcha_gate.providers.fake import Fake
 from captcha_gate.providers.geetest_v3 import GeetestV3
 from captcha_gate.providers.geetest_v4 import GeetestV4
+from captcha_gate.providers.reading import judged
 from captcha_gate.providers.registry import _OURS, provider_class
 from captcha_gate.providers.siteverify import SiteverifyProvider
 from captcha_gate.providers.tencent import Tencent

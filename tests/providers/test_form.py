@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captcha_gate.providers.base import form
+from captcha_gate.providers.asking import form
 
 URL = httpx.URL("https://vendor.example:8443/verify", params={"id": "a b"})
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

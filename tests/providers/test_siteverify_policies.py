@@ -12,7 +12,7 @@ from support.world import policy_of
 
 from captcha_gate import Policy, PolicyError
 from captcha_gate.cli.main import main
-from captcha_gate.providers.base import client_address
+from captcha_gate.providers.asking import client_address
 from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
 
 
