@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from captcha_gate.conclusions import cleared, concluded, exempt, place_of, refused, unreadable
 from captcha_gate.decision import Basis, Decision, Verdict
 from captcha_gate.echo import without_token
 from captcha_gate.effects import Claim, Flow, Increment, ReadChunk, Release
 from captcha_gate.errors import ClientGone, RepeatedField, StoreError, UnreadableRequest
 from captcha_gate.failures import did_not_fail, may_try
-from captcha_gate.judge import annotates, judge
+from captcha_gate.judge import judge
 from captcha_gate.outcome import Mode, Outcome, Reason
 from captcha_gate.passes.afterwards import Answer, Left, after, leaves_something
 from captcha_gate.passes.clearance import Clearances
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
 
 __all__ = ["Gate"]
-
-#: Frames of a bug's traceback that are named, the innermost first.
-_FRAMES: Final = 5
 
 
 class Gate:
@@ -72,37 +67,37 @@ class Gate:
         try:
             rule = self.policy.match(view)
         except UnreadableRequest as error:
-            return _unreadable(error.mode or self.policy.strictest_mode, error)
+            return unreadable(error.mode or self.policy.strictest_mode, error)
         if rule is None:
             return None
         if rule.mode is Mode.DISABLED:
-            return _exempt(rule, Reason.DISABLED)
+            return exempt(rule, Reason.DISABLED)
         if rule.action is Action.ALLOW:
-            return _exempt(rule, Reason.RULE)
+            return exempt(rule, Reason.RULE)
         if rule.action is Action.DENY:
-            return _refused(rule, Outcome.DENIED, Reason.RULE if rule.name else Reason.DEFAULT)
+            return refused(rule, Outcome.DENIED, Reason.RULE if rule.name else Reason.DEFAULT)
         return (yield from _guarded(rule, self._gated(rule, view)))
 
     def _gated(self, rule: Rule, view: RequestView) -> Flow[Decision]:
         """What a rule that verifies makes of a request: nothing to verify, an earlier pass, or its token."""
         if view.is_preflight and not rule.writes_out_options and not (yield from _has_body(rule, view)):
-            return _exempt(rule, Reason.PREFLIGHT)
+            return exempt(rule, Reason.PREFLIGHT)
         now = self._clock()
         earlier = yield from self._clearances.cleared(rule, view, now)
         if earlier is not None:
-            return _cleared(rule, Reason.CLEARANCE, earlier)
+            return cleared(rule, Reason.CLEARANCE, earlier)
         earlier = yield from forgiven(rule, view, now, self.policy.providers)
         if earlier is not None:
-            return _cleared(rule, Reason.FORGIVEN, earlier)
+            return cleared(rule, Reason.FORGIVEN, earlier)
         earlier = yield from opened_before(rule, view, self.policy.providers)
         if earlier is not None:
-            return _concluded(rule, earlier.provider, earlier.verdict, opens=True)
+            return concluded(rule, earlier.provider, earlier.verdict, opens=True)
         return (yield from self._by_token(rule, view))
 
     def _by_token(self, rule: Rule, view: RequestView) -> Flow[Decision]:
         token = yield from find_token(rule.wanted, rule.token, view)
         if token is None:
-            return _refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
+            return refused(rule, Outcome.MISSING, Reason.MISSING_TOKEN, rule.providers[0])
         return (yield from self._verify(rule, token, view))
 
     def _verify(self, rule: Rule, token: Token, view: RequestView) -> Flow[Decision]:
@@ -110,7 +105,7 @@ class Gate:
         provider = self.policy.providers[token.provider]
         context = self.context(view)
         if not (yield from may_try(rule, view)):
-            return _concluded(rule, token.provider, Verdict.failed(Reason.THROTTLED_CLIENT, "not asked any more"))
+            return concluded(rule, token.provider, Verdict.failed(Reason.THROTTLED_CLIENT, "not asked any more"))
         basis = yield from self._basis(rule, token, context, view)
         verdict = judge(rule, basis.verdict, context.now)
         if verdict.outcome is not Outcome.FAILED:
@@ -124,7 +119,7 @@ class Gate:
                 raise
             if not opens:
                 yield from _give_back(basis)
-        return _concluded(rule, token.provider, verdict, opens=opens, basis=basis)
+        return concluded(rule, token.provider, verdict, opens=opens, basis=basis)
 
     def _basis(self, rule: Rule, token: Token, context: Context, view: RequestView) -> Flow[Basis]:
         """Check the fields, take the token as used, ask the provider: its verdict, and the claim that it rests on."""
@@ -168,7 +163,7 @@ class Gate:
         try:
             return (yield from after(decision, rule, passed, view, answer, **terms))
         except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
-            return Left([], forgotten=_place(error))
+            return Left([], forgotten=place_of(error))
 
     def cookies_for(self, decision: Decision, view: RequestView) -> Flow[list[str]]:
         """What a token is worth that came ahead of its request: a clearance, or that the rule opens.
@@ -222,15 +217,15 @@ def _guarded(rule: Rule, flow: Flow[Decision]) -> Flow[Decision]:
     try:
         return (yield from flow)
     except UnreadableRequest as error:
-        return _unreadable(rule.mode, error, rule)
+        return unreadable(rule.mode, error, rule)
     except RepeatedField as error:
-        return _concluded(rule, error.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "a field was given twice"))
+        return concluded(rule, error.provider, Verdict.failed(Reason.MALFORMED_TOKEN, "a field was given twice"))
     except StoreError as error:
-        return _concluded(rule, rule.providers[0], Verdict.unavailable(Reason.STORE_ERROR, str(error)))
+        return concluded(rule, rule.providers[0], Verdict.unavailable(Reason.STORE_ERROR, str(error)))
     except ClientGone:
         raise
     except Exception as error:  # noqa: BLE001 - a bug, ours or a provider's, is a refusal and never a pass
-        return _concluded(rule, None, Verdict.misconfigured(_place(error), Reason.INTERNAL_ERROR))
+        return concluded(rule, None, Verdict.misconfigured(place_of(error), Reason.INTERNAL_ERROR))
 
 
 # README: end
@@ -251,67 +246,3 @@ def _give_back(basis: Basis) -> Flow[None]:
 def _has_body(rule: Rule, view: RequestView) -> Flow[bool]:
     """Whether something follows the headers although none of them said so. A preflight has nothing to send."""
     return False if view.body_is_announced else bool((yield from ReadChunk(rule.token.body_timeout)))
-
-
-def _concluded(
-    rule: Rule, provider: str | None, verdict: Verdict, *, opens: bool = False, basis: Basis | None = None
-) -> Decision:
-    """The decision that a verdict leads to under a rule."""
-    passed = verdict.outcome is Outcome.PASSED
-    annotated = verdict.outcome is Outcome.FAILED and annotates(rule, verdict.reason)
-    decision = Decision(
-        allowed=passed or annotated or opens,
-        verified=passed,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        provider_reason=verdict.provider_reason,
-        rule=rule.name,
-        provider=provider,
-        score=verdict.score,
-        raw_score=verdict.raw_score,
-        action=verdict.action,
-        hostname=verdict.hostname,
-        issued_at=verdict.issued_at,
-        mode=rule.mode,
-        detail=verdict.detail,
-        basis=basis,
-    )
-    return _as_cleared(decision, Reason.REDIRECTED) if passed and basis is not None and basis.redirected else decision
-
-
-def _cleared(rule: Rule, reason: Reason, earlier: Pass) -> Decision:
-    """The decision where an earlier pass stands for a request."""
-    return _as_cleared(_concluded(rule, earlier.provider, earlier.verdict), reason)
-
-
-def _as_cleared(decision: Decision, reason: Reason) -> Decision:
-    return replace(decision, outcome=Outcome.CLEARED, reason=reason)
-
-
-def _exempt(rule: Rule, reason: Reason) -> Decision:
-    return Decision(allowed=True, outcome=Outcome.EXEMPT, reason=reason, rule=rule.name, mode=rule.mode)
-
-
-def _refused(rule: Rule, outcome: Outcome, reason: Reason, provider: str | None = None) -> Decision:
-    return Decision(allowed=False, outcome=outcome, reason=reason, rule=rule.name, provider=provider, mode=rule.mode)
-
-
-def _unreadable(mode: Mode, error: UnreadableRequest, rule: Rule | None = None) -> Decision:
-    if mode is Mode.DISABLED:
-        return Decision(allowed=True, outcome=Outcome.EXEMPT, reason=Reason.DISABLED, mode=mode)
-    return Decision(
-        allowed=False,
-        outcome=Outcome.UNREADABLE,
-        reason=error.reason,
-        rule=rule.name if rule else None,
-        mode=mode,
-        detail={"explanation": str(error)},
-    )
-
-
-def _place(error: Exception) -> str:
-    """The kind of a bug and where it is; not its message, which may quote the request."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return f"{type(error).__name__} at " + " < ".join(
-        f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames)
-    )

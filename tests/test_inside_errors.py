@@ -65,7 +65,7 @@ INSIDE_THE_DECISION = {
     "taking out what is echoed": ("captcha_gate.gate.without_token", passes),
     "judging": ("captcha_gate.gate.judge", passes),
     "noting that it did not fail": ("captcha_gate.gate.did_not_fail", passes),
-    "whether to annotate": ("captcha_gate.gate.annotates", refuses),
+    "whether to annotate": ("captcha_gate.conclusions.annotates", refuses),
     "the proof of an outage": ("captcha_gate.vendors.Vendors.proven_down", is_down),
     "a probe's fields": ("captcha_gate.providers.geetest_v4.GeetestV4.probe_fields", is_down),
     "one probe for all": ("captcha_gate.drive.{Kind}Once.perform", is_down),

@@ -67,6 +67,7 @@ LAYERS = [
     ["failures", "passes.clearance", "passes.single_use"],
     ["passes.forgiveness", "passes.openings"],
     ["passes.afterwards"],
+    ["conclusions"],
     ["gate"],
     ["drive", "egress.own_lacks"],
     ["egress.resolver"],
@@ -111,7 +112,7 @@ PURE = [
     "providers.siteverify_reply", "providers.siteverify_vendors", "providers.vaptcha", "providers.vaptcha_servers",
     "providers.vaptcha_v4", "providers.user", "providers.yunpian", "conditions", "rules", "breaker", "judge",
     "echo", "passes.remembered", "passes.redirects", "passes.signing", "passes.cookies", "passes.clearance", "failures",
-    "passes.single_use", "passes.forgiveness", "passes.openings", "passes.afterwards", "vendors", "gate",
+    "passes.single_use", "passes.forgiveness", "passes.openings", "passes.afterwards", "vendors", "conclusions", "gate",
     "endpoints.base", "endpoints.challenge", "endpoints.config", "endpoints.verify", "endpoints.table",
     "policy.document", "policy.yaml_reader",
     "policy.regexes", "policy.lists", "policy.models", "policy.messages", "policy.matching",
@@ -119,7 +120,7 @@ PURE = [
 ]  # fmt: skip
 FORBIDDEN = {"asyncio", "os", "pathlib", "random", "requests", "secrets", "socket", "subprocess", "threading", "time"}
 #: The gate takes its clocks and its randomness as arguments; these are their defaults, and a pure path's last part.
-ALLOWED = {"gate": {"time", "secrets", "pathlib"}}
+ALLOWED = {"gate": {"time", "secrets"}, "conclusions": {"pathlib"}}
 
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 
