@@ -107,6 +107,27 @@ def test_a_file_that_is_not_there_is_one_line(capsys, command):
     assert err == "/nowhere/policy.yaml: cannot be read: No such file or directory\n"
 
 
+def test_explain_says_what_an_earlier_pass_is_worth(capsys, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        """
+version: 1
+secret_key: a key for tests that has at least 32 bytes
+providers: {pow: {type: altcha, hmac_key: a key that is long enough}}
+rules:
+  - name: search
+    match: /search
+    challenge: page
+    clearance: {ttl: 10m, uses: 5, realm: auth, bind_network: true}
+    forgive: {status: [422, 401], ttl: 2m}
+"""
+    )
+    _, out, _ = run(capsys, "explain", str(file), "GET", "/search")
+    assert "a clearance of realm auth: forwarded for 600 s, 5 times, in its network" in out
+    assert "a pass that the application answered with 401, 422: forwarded once more within 120 s" in out
+    assert "no token: refused with 403; a browser gets a page with the CAPTCHA" in out
+
+
 def test_explain_walks_the_rules_and_says_what_each_failure_would_do(capsys, policy):
     code, out, _ = run(capsys, "explain", policy, "POST", "/login")
     assert code == 0

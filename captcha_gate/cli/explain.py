@@ -133,8 +133,20 @@ def _consequences(policy: Policy, rule: Rule | None, view: RequestView) -> Itera
     if view.is_preflight and not rule.writes_out_options:
         yield "forwarded: a CORS preflight, to which nobody could add a token"
         return
+    yield from _earlier_passes(rule)
     yield from _tokens(policy, rule)
     yield from _failures(rule)
+
+
+def _earlier_passes(rule: Rule) -> Iterator[str]:
+    terms = rule.clearance
+    if terms is not None:
+        uses = f", {terms.uses} times" if terms.uses is not None else ""
+        network = ", in its network" if terms.bind_network else ""
+        yield f"a clearance of realm {terms.realm}: forwarded for {terms.ttl:g} s{uses}{network}"
+    if rule.forgive is not None:
+        statuses = ", ".join(map(str, sorted(rule.forgive.statuses)))
+        yield f"a pass that the application answered with {statuses}: forwarded once more within {rule.forgive.ttl:g} s"
 
 
 def _tokens(policy: Policy, rule: Rule) -> Iterator[str]:
@@ -149,7 +161,8 @@ def _tokens(policy: Policy, rule: Rule) -> Iterator[str]:
 def _failures(rule: Rule) -> Iterator[str]:
     if rule.mode is Mode.MONITOR:
         yield "monitored: whatever follows is recorded, and the request forwarded"
-    yield f"no token: {_refused(Outcome.MISSING, Reason.MISSING_TOKEN)}"
+    page = "; a browser gets a page with the CAPTCHA" if rule.challenges else ""
+    yield f"no token: {_refused(Outcome.MISSING, Reason.MISSING_TOKEN)}{page}"
     failed = _refused(Outcome.FAILED, Reason.INVALID_TOKEN)
     yield f"a token that fails: {'forwarded, annotated' if rule.on_fail is OnFail.ANNOTATE else failed}"
     opened = rule.on_unavailable
