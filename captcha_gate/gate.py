@@ -16,7 +16,7 @@ from captcha_gate.errors import ClientGone, RepeatedField, StoreError, Unreadabl
 from captcha_gate.failures import did_not_fail, may_try
 from captcha_gate.judge import judge
 from captcha_gate.outcome import Mode, Outcome, Reason
-from captcha_gate.passes.afterwards import Answer, Left, after, leaves_something
+from captcha_gate.passes.afterwards import Answer, Left, after, is_behind_page
 from captcha_gate.passes.clearance import Clearances
 from captcha_gate.passes.forgiveness import forgiven
 from captcha_gate.passes.openings import keep_open, opened_before
@@ -154,7 +154,7 @@ class Gate:
     def watches(self, decision: Decision, view: RequestView) -> bool:
         """Whether the application's answer to a request matters to later ones."""
         rule = self.policy.named.get(decision.rule)
-        return rule is not None and leaves_something(decision, rule, view)
+        return rule is not None and (self._passed(decision) is not None or is_behind_page(rule, view))
 
     def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
         """What the application's answer to a request leaves for later ones."""

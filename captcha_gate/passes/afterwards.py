@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from captcha_gate.effects import Flow
 from captcha_gate.errors import StoreError
-from captcha_gate.outcome import Outcome, Reason
+from captcha_gate.outcome import Outcome
 from captcha_gate.passes.forgiveness import forgive
 from captcha_gate.passes.redirects import STATUSES, redirected
 from captcha_gate.passes.remembered import Pass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Rule
 
-__all__ = ["Answer", "Left", "after", "leaves_something", "passed_just_now"]
+__all__ = ["Answer", "Left", "after", "is_behind_page"]
 
 
 class Answer(NamedTuple):
@@ -46,14 +46,9 @@ class Left(NamedTuple):
     forgotten: str | None = None
 
 
-def passed_just_now(decision: Decision) -> bool:
-    """Whether a token was verified in this very request."""
-    return decision.outcome is Outcome.PASSED and decision.basis is not None and decision.basis.claim is not None
-
-
-def leaves_something(decision: Decision, rule: Rule, view: RequestView) -> bool:
-    """Whether the answer to this request matters."""
-    return _passed(decision) or _is_behind_page(rule, view)
+def is_behind_page(rule: Rule, view: RequestView) -> bool:
+    """Whether others would get a CAPTCHA for the same address, so that no shared cache may hand them this answer."""
+    return rule.challenges and view.method in ("GET", "HEAD")
 
 
 def after(
@@ -85,11 +80,12 @@ def after(
     if passed is not None and answer.status not in STATUSES:
         cookies += clearances.cookies(rule, passed, view, now, new_id())
     try:
-        if passed_just_now(decision) and passed is not None:
+        # What an earlier pass stood for is neither remembered once more nor forgiven.
+        if passed is not None and decision.outcome is Outcome.PASSED:
             cookies += yield from _remembered(decision, rule, passed, view, answer, new_id=new_id)
     except StoreError as error:
         forgotten = str(error)
-    return Left(cookies, bool(cookies) or _is_behind_page(rule, view), forgotten)
+    return Left(cookies, bool(cookies) or is_behind_page(rule, view), forgotten)
 
 
 def _remembered(
@@ -100,12 +96,3 @@ def _remembered(
     elif rule.forgive is not None and answer.status in rule.forgive.statuses:
         return (yield from forgive(rule, passed, view, new_id()))
     return []
-
-
-def _passed(decision: Decision) -> bool:
-    return passed_just_now(decision) or decision.reason is Reason.REDIRECTED
-
-
-def _is_behind_page(rule: Rule, view: RequestView) -> bool:
-    """Whether others would get a CAPTCHA for the same address."""
-    return rule.challenges and view.method in ("GET", "HEAD")
