@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -73,6 +73,23 @@ class LiveWorld(World):
     async def atogether(self, forms: Iterable[dict[str, str]]) -> list[httpx.Response]:
         """The same inside a loop."""
         return await asyncio.gather(*(self.apost(form) for form in forms))
+
+    async def aserves(self, forms: Callable[[], Iterable[dict[str, str]]]) -> bool:
+        """Whether all these requests at once pass.
+
+        Where this machine paused for longer than a call may take, they are asked once more, with new tokens: what is
+        lost for ever stays lost.
+        """
+        for _ in range(TRIES):
+            if {response.status_code for response in await self.atogether(forms())} == {200}:
+                return True
+        return False
+
+    def serves(self, forms: Callable[[], Iterable[dict[str, str]]]) -> bool:
+        """The same outside a loop, and for threads."""
+        if self.kind == "asgi":
+            return bool(self.run(self.aserves(forms)))
+        return any({response.status_code for response in self.together(forms())} == {200} for _ in range(TRIES))
 
     async def apost(self, form: dict[str, str], url: str = "/login") -> httpx.Response:
         """POST one form inside a loop."""
