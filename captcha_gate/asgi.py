@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from captcha_gate.asgi_body import Message, RecordedBody
@@ -141,8 +140,8 @@ class CaptchaGate:
                 await self._refuse(decision, view, body, receive, send)
                 return
             body.rewind()
-            watched = self._watching(decision, view, body, send) if self._mounted.gate.watches(decision, view) else send
-            await self.app({**scope, SCOPE_KEY: decision}, body.replay if body.was_read else receive, watched)
+            replayed = body.replay if body.was_read else receive
+            await self.app({**scope, SCOPE_KEY: decision}, replayed, self._watching(decision, view, body, send))
         except ClientGone:
             return
         finally:
@@ -155,10 +154,13 @@ class CaptchaGate:
         await self.app(scope, receive, send)
 
     def _watching(self, decision: Decision, view: RequestView, body: RecordedBody, send: Send) -> Send:
-        """See how the application answers a request that passed, and add the cookies that this leaves."""
+        """See how the application answers a request where that matters, and add the cookies that this leaves."""
+        matter = self._mounted.gate.matters(decision, view)
+        if not matter:
+            return send
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and message["status"] in matter:
                 headers = list(message.get("headers", []))
                 location = "".join(_Headers(headers).get_all("location"))
                 answer = Answer(message["status"], location)
@@ -195,7 +197,8 @@ class CaptchaGate:
                     return await self._fetcher.perform(effect)
                 case StoreOp():
                     reply = self._mounted.store.perform(effect)
-                    return await reply if isawaitable(reply) else reply
+                    # `isawaitable` would take longer than a store in memory does.
+                    return await reply if hasattr(reply, "__await__") else reply
                 case Compute(call):
                     return await asyncio.to_thread(call)
                 case Once():
@@ -214,7 +217,7 @@ class _Headers:
         self._exact: dict[str, list[str]] = {}
         for name, value in headers:
             self._exact.setdefault(name.lower().decode("latin-1"), []).append(value.decode("latin-1"))
-        self._like = self._exact if not any("_" in name for name in self._exact) else _merged(self._exact)
+        self._like = _merged(self._exact) if "_" in "".join(self._exact) else self._exact
 
     def get_all(self, name: str) -> list[str]:
         return self._exact.get(name, [])

@@ -27,11 +27,8 @@ def without_token(verdict: Verdict, private: Iterable[str]) -> Verdict:
         private: the token's fields, and the secrets of the account.
     """
     known = _Private.of(private)
-    return replace(
-        verdict,
-        provider_reason=_line(verdict.provider_reason, known),
-        detail=MappingProxyType(_cleaned(verdict.detail, known)),
-    )
+    told = MappingProxyType(_cleaned(verdict.detail, known))
+    return replace(verdict, provider_reason=_line(verdict.provider_reason, known), detail=told)
 
 
 def without_echo(said: str, private: Iterable[str]) -> str:
@@ -56,7 +53,7 @@ def _line(said: str, known: _Private) -> str:
 
 
 def _cleaned(told: Any, known: _Private) -> Any:
-    if isinstance(told, Mapping):
+    if isinstance(told, (dict, Mapping)):  # the first is all that JSON has, and needs no look at the second
         kept = {key: item for key, item in told.items() if not (_echoes(key, known) or _echoes(item, known))}
         return {key: _cleaned(item, known) for key, item in kept.items()}
     if isinstance(told, (list, tuple)):
@@ -68,4 +65,9 @@ def _echoes(told: Any, known: _Private) -> bool:
     if isinstance(told, bool) or not isinstance(told, (str, int, float)):
         return False
     text = str(told).casefold()
-    return text in known.whole or any(beginning in text for beginning in known.beginnings)
+    if text in known.whole:
+        return True
+    for beginning in known.beginnings:  # noqa: SIM110 - `any` takes three times as long, for each word of each reply
+        if beginning in text:
+            return True
+    return False

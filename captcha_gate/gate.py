@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from captcha_gate.conclusions import cleared, concluded, exempt, place_of, refused, unreadable
@@ -16,7 +16,7 @@ from captcha_gate.errors import ClientGone, RepeatedField, StoreError, Unreadabl
 from captcha_gate.failures import did_not_fail, may_try
 from captcha_gate.judge import judge
 from captcha_gate.outcome import Mode, Outcome, Reason
-from captcha_gate.passes.afterwards import Answer, Left, after, is_behind_page
+from captcha_gate.passes.afterwards import Answer, Left, after, matters
 from captcha_gate.passes.clearance import Clearances
 from captcha_gate.passes.forgiveness import forgiven
 from captcha_gate.passes.openings import keep_open, opened_before
@@ -151,10 +151,10 @@ class Gate:
         """What the token of a request is worth under a rule, whatever passed before and whichever rule it matches."""
         return (yield from _guarded(rule, self._by_token(rule, view)))
 
-    def watches(self, decision: Decision, view: RequestView) -> bool:
-        """Whether the application's answer to a request matters to later ones."""
+    def matters(self, decision: Decision, view: RequestView) -> Collection[int]:
+        """Which statuses of the application's answer to a request matter to later ones."""
         rule = self.policy.named.get(decision.rule)
-        return rule is not None and (self._passed(decision) is not None or is_behind_page(rule, view))
+        return () if rule is None else matters(rule, self._passed(decision), view)
 
     def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
         """What the application's answer to a request leaves for later ones."""

@@ -57,6 +57,8 @@ def readings(path: str, mount: str = "", raw_path: bytes | None = None, own_moun
     """
     mount = mount_point(mount)
     if is_ordinary(path) and not (raw_path and b"%" in raw_path):
+        if not (mount or own_mount):
+            return (trimmed(path),)
         found = {path: None}
     else:
         _refuse_unclear(path, raw_path)

@@ -72,6 +72,8 @@ class Proxies:
             hops: the values of the forwarding header.
         """
         current = address_of(peer or "")
+        if not (self.networks or self.unix):
+            return current
         trusted = self.trusts_peer(peer)
         for hop in reversed([item for value in hops for item in value.split(",")]):
             if not trusted:
@@ -155,11 +157,14 @@ class RequestView:
         asked = [item for name in _OVERRIDES for value in self.headers.get_like(name) for item in value.split(",")]
         if self.query_string:
             asked += _METHOD_PARAMETER.findall(unquote_plus(self.query_string))
+        upgrades = self.headers.get_all("upgrade")
+        if not (asked or upgrades) and self.kind == "http":
+            return []
         # First in upper case, as frameworks take them: a long s in `post` makes it no token until then.
         methods = {method for method in (one.strip(" \t").upper() for one in asked) if _METHOD.fullmatch(method)}
         if self.kind == "websocket":
             methods.add("GET")  # which the handshake was sent as, and which it is to a WSGI application
-        if any("websocket" in value.lower() for value in self.headers.get_all("upgrade")):
+        if any("websocket" in value.lower() for value in upgrades):
             methods.add("WEBSOCKET")  # some WSGI applications take the handshake into their own hands
         if len(methods) > _MAX_OVERRIDES:
             raise UnreadableRequest(Reason.BAD_METHOD, "the request asks for more methods than anybody could mean")
@@ -172,7 +177,7 @@ class RequestView:
         # Some servers hand `post` through, and frameworks run it as POST.
         return method.upper()
 
-    @cached_property
+    @property
     def is_preflight(self) -> bool:
         """A CORS preflight: a browser's question without a body, to which no person could add a token."""
         headers = self.headers
@@ -232,7 +237,7 @@ class RequestView:
         """The content type without its parameters, lower-case; empty where there is none or more than one."""
         return (self.header("content-type") or "").partition(";")[0].strip(" \t").lower()
 
-    @cached_property
+    @property
     def client_ip(self) -> Address | None:
         """The client's address as far as it can be trusted; v4-mapped addresses as IPv4."""
         return self.proxies.client_of(self.peer, self.headers.get_all(self.proxies.header))

@@ -114,8 +114,7 @@ class CaptchaGate:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         environ[SCOPE_KEY] = decision
-        if self._mounted.gate.watches(decision, view):
-            start_response = self._watching(decision, view, body, start_response)
+        start_response = self._watching(decision, view, body, start_response)
         if not body.was_read:
             return self.app(environ, start_response)
         body.rewind()
@@ -130,11 +129,16 @@ class CaptchaGate:
     def _watching(
         self, decision: Decision, view: RequestView, body: RecordedInput, start_response: StartResponse
     ) -> StartResponse:
-        """See how the application answers a request that passed, and add the cookies that this leaves."""
+        """See how the application answers a request where that matters, and add the cookies that this leaves."""
+        matter = self._mounted.gate.matters(decision, view)
+        if not matter:
+            return start_response
 
         def watched(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-            location = "".join(value for name, value in headers if name.lower() == "location")
-            answer = Answer(int(status[:3]) if status[:3].isdecimal() else 0, location)
+            code = int(status[:3]) if status[:3].isdecimal() else 0
+            if code not in matter:
+                return start_response(status, headers, *more)
+            answer = Answer(code, "".join(value for name, value in headers if name.lower() == "location"))
             left = self._run(self._mounted.gate.answered(decision, view, answer), body)
             self._mounted.report.left(decision, left)
             kept = kept_private(headers) if left.private else headers

@@ -2,13 +2,17 @@
 
 httpcore looks at every connection of its pool for every request; aiohttp keeps those that are free in a queue. What
 holds for the one holds for the other: one deadline for the whole call, capped replies, no redirects, no cookies, no
-proxies from the environment, certificates always verified, names looked up in threads of our own.
+proxies from the environment, certificates always verified, names looked up in threads of our own. A call that is
+cancelled closes its connection and costs no other one, so calls need no task of their own (`shield`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 import socket
 import ssl
+import time
 import weakref
 from functools import lru_cache
 from typing import Final
@@ -21,10 +25,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from captcha_gate.effects import Fetch
-from captcha_gate.egress.deadline import time_left
 from captcha_gate.egress.resolver import Resolver
+from captcha_gate.egress.shield import CLOSING
 from captcha_gate.egress.slots import AsyncSlots
-from captcha_gate.egress.wire import ReplyBody, headers_of
+from captcha_gate.egress.wire import ReplyBody, all_busy, headers_of
 
 __all__ = ["FastPool"]
 
@@ -59,28 +63,46 @@ class FastPool:
         weakref.finalize(self, _leave, self._session).atexit = False
 
     async def send(self, fetch: Fetch) -> httpx.Response:
-        """As `pools.AsyncPool.send`."""
+        """As `shield.Pool.send`."""
         request = fetch.request
+        deadline = time.monotonic() + fetch.timeout
         async with self._slots.taken(fetch):
-            headers = headers_of(request)
+            await asyncio.sleep(0)  # the loop hears first which of its connections have been closed meanwhile
+            headers = CIMultiDict(
+                [(name.decode("ascii"), value.decode("latin-1")) for name, value in headers_of(request)]
+            )
             try:
                 async with self._session.request(
                     request.method,
                     _url(str(request.url)),
                     data=request.content or None,
-                    headers=CIMultiDict((name.decode("ascii"), value.decode("latin-1")) for name, value in headers),
+                    headers=headers,
                     allow_redirects=False,
                     # It adds nothing else that `headers_of` does not have; to be told so costs a tenth of the call.
-                    skip_auto_headers=None if "content-type" in request.headers else ("Content-Type",),
-                    timeout=aiohttp.ClientTimeout(total=time_left(httpcore.ConnectTimeout)),
+                    skip_auto_headers=None if "Content-Type" in headers else ("Content-Type",),
+                    # Else it rounds up to whole seconds what is longer than five.
+                    timeout=aiohttp.ClientTimeout(total=_left(deadline), ceil_threshold=math.inf),
                 ) as response:
                     return await _read(response)
             except _FAILURES as error:
                 raise _as_httpcore(error) from error
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Wait a moment for the calls under way, then close all connections."""
+        try:
+            async with asyncio.timeout(CLOSING):
+                await self._slots.drained()
+        except TimeoutError:
+            pass  # they fail with their connections
         await self._session.close()
+
+
+def _left(deadline: float) -> float:
+    """Seconds until a call must be over; raises where that has passed."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise all_busy()  # it waited for its turn all the time
+    return left
 
 
 def _leave(session: aiohttp.ClientSession) -> None:

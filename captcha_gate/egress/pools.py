@@ -19,6 +19,7 @@ import httpx
 
 from captcha_gate.effects import Fetch
 from captcha_gate.egress.deadline import AsyncDeadlineBackend, SyncDeadlineBackend
+from captcha_gate.egress.shield import Shielded
 from captcha_gate.egress.slots import AsyncSlots, SyncSlots
 from captcha_gate.egress.wire import ReplyBody, aread_reply, core_request, headers_of, read_reply
 
@@ -81,7 +82,7 @@ class SyncPool:
         self._connections.close()
 
 
-class AsyncPool:
+class AsyncPool(Shielded):
     """For one event loop.
 
     Args:
@@ -89,19 +90,18 @@ class AsyncPool:
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__()
         self._connections = httpcore.AsyncConnectionPool(tls, network_backend=AsyncDeadlineBackend(), **_POOL)
         self._slots = AsyncSlots(_MAX_CALLS)
 
-    async def send(self, fetch: Fetch) -> httpx.Response:
-        """As `SyncPool.send`."""
+    async def _send(self, fetch: Fetch) -> httpx.Response:
         async with self._slots.taken(fetch):
             _OURS.set(True)  # for the rest of this task, which is this call
             response = await self._connections.handle_async_request(core_request(fetch.request))
             async with aclosing(response):
                 return await aread_reply(ReplyBody(response.status, response.headers), response.aiter_stream())
 
-    async def aclose(self) -> None:
-        """Close all connections."""
+    async def _close(self) -> None:
         await self._connections.aclose()
 
 
@@ -128,14 +128,14 @@ class SyncClientPool:
         """Leave it open."""
 
 
-class AsyncClientPool:
+class AsyncClientPool(Shielded):
     """`SyncClientPool` for event loops."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
+        super().__init__()
         self._client = client
 
-    async def send(self, fetch: Fetch) -> httpx.Response:
-        """As `SyncClientPool.send`."""
+    async def _send(self, fetch: Fetch) -> httpx.Response:
         request = fetch.request
         request.headers = httpx.Headers(headers_of(request))
         _OURS.set(True)  # as in `AsyncPool`
@@ -143,5 +143,5 @@ class AsyncClientPool:
         async with aclosing(response):
             return await aread_reply(ReplyBody(response.status_code, response.headers.raw), response.aiter_bytes())
 
-    async def aclose(self) -> None:
+    async def _close(self) -> None:
         """Leave it open."""

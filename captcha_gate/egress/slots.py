@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -39,7 +39,7 @@ class _Queues(Generic[S]):
         self._lock = threading.Lock()
         self._queues: dict[tuple[str, bool], _Queue[S]] = {}
 
-    def _enter(self, fetch: Fetch) -> _Queue[S]:
+    def enter(self, fetch: Fetch) -> _Queue[S]:
         key = fetch.request.url.host, fetch.urgent
         at_once = min(MAX_CALLS, self._at_most)
         with self._lock:
@@ -51,7 +51,7 @@ class _Queues(Generic[S]):
             queue.users += 1
         return queue
 
-    def _leave(self, queue: _Queue[S]) -> None:
+    def leave(self, queue: _Queue[S]) -> None:
         with self._lock:
             queue.users -= 1
             if not queue.users:
@@ -78,7 +78,7 @@ class SyncSlots(_Queues[threading.Semaphore]):
         Raises:
             FetchError: none was free in time, or too many wait already.
         """
-        queue = self._enter(fetch)
+        queue = self.enter(fetch)
         try:
             if not queue.semaphore.acquire(timeout=fetch.timeout):
                 raise all_busy()
@@ -87,7 +87,7 @@ class SyncSlots(_Queues[threading.Semaphore]):
             finally:
                 queue.semaphore.release()
         finally:
-            self._leave(queue)
+            self.leave(queue)
 
 
 class AsyncSlots(_Queues[asyncio.Semaphore]):
@@ -95,22 +95,47 @@ class AsyncSlots(_Queues[asyncio.Semaphore]):
 
     def __init__(self, at_most: int = MAX_CALLS) -> None:
         super().__init__(asyncio.Semaphore, at_most)
+        self._one_left = asyncio.Event()
 
-    @asynccontextmanager
-    async def taken(self, fetch: Fetch) -> AsyncIterator[None]:
+    def taken(self, fetch: Fetch) -> AbstractAsyncContextManager[None]:
         """As `SyncSlots.taken`."""
-        queue = self._enter(fetch)
+        return _Taken(self, fetch)
+
+    async def drained(self) -> None:
+        """Wait until nobody is in any queue."""
+        while self._queues:
+            self._one_left.clear()
+            await self._one_left.wait()
+
+    def leave(self, queue: _Queue[asyncio.Semaphore]) -> None:
+        super().leave(queue)
+        self._one_left.set()
+
+
+class _Taken(AbstractAsyncContextManager[None]):
+    """A slot for as long as a call takes. A class, for a generator would cost each call three times as much."""
+
+    __slots__ = ("_fetch", "_queue", "_slots")
+
+    def __init__(self, slots: AsyncSlots, fetch: Fetch) -> None:
+        self._slots = slots
+        self._fetch = fetch
+
+    async def __aenter__(self) -> None:
+        self._queue = self._slots.enter(self._fetch)
+        semaphore = self._queue.semaphore
         try:
-            if queue.semaphore.locked():
-                await _acquired(queue.semaphore, fetch.timeout)
+            if semaphore.locked():
+                await _acquired(semaphore, self._fetch.timeout)
             else:
-                await queue.semaphore.acquire()  # at once: the usual case pays for no timer
-            try:
-                yield
-            finally:
-                queue.semaphore.release()
-        finally:
-            self._leave(queue)
+                await semaphore.acquire()  # at once: the usual case pays for no timer
+        except BaseException:
+            self._slots.leave(self._queue)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queue.semaphore.release()
+        self._slots.leave(self._queue)
 
 
 async def _acquired(semaphore: asyncio.Semaphore, timeout: float) -> None:

@@ -6,8 +6,8 @@ Performs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from captcha_gate.effects import Flow
 from captcha_gate.errors import StoreError
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from captcha_gate.request import RequestView
     from captcha_gate.rules import Rule
 
-__all__ = ["Answer", "Left", "after", "is_behind_page"]
+__all__ = ["Answer", "Left", "after", "matters"]
+
+#: Statuses; 0 is one that a WSGI application made up.
+_EVERY: Final = range(1000)
 
 
 class Answer(NamedTuple):
@@ -44,6 +47,15 @@ class Left(NamedTuple):
     cookies: list[str]
     private: bool = False
     forgotten: str | None = None
+
+
+def matters(rule: Rule, passed: Pass | None, view: RequestView) -> Collection[int]:
+    """The statuses of the application's answer that leave something; for most requests, those of a redirection only."""
+    if is_behind_page(rule, view):
+        return _EVERY
+    if passed is None:
+        return ()
+    return STATUSES if rule.clearance is None and rule.forgive is None else _EVERY
 
 
 def is_behind_page(rule: Rule, view: RequestView) -> bool:

@@ -15,8 +15,9 @@ from captcha_gate.providers.context import Context
 
 __all__ = ["address", "allows", "client_address", "form", "origin_of"]
 
-#: Nothing in it has to be escaped in a form.
+#: What needs no escape in a form, and what does.
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~\-]*+")
+_RESERVED: Final = re.compile(r"[^A-Za-z0-9_.~\-]++")
 
 
 def origin_of(url: str) -> str:
@@ -49,14 +50,33 @@ def address(url: str, **parameters: str) -> httpx.URL:
 
 
 def form(url: httpx.URL, fields: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})) -> httpx.Request:
-    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in less than half the time."""
+    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in a third of the time."""
     body = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
-    own = {"Content-Length": str(len(body)), "Content-Type": "application/x-www-form-urlencoded"}
-    stream = httpx.ByteStream(body)  # given a stream, httpx does not look for what to add
-    request = httpx.Request("POST", url, headers={"Host": url.netloc.decode("ascii"), **headers, **own}, stream=stream)
-    request.read()
-    return request
+    all_headers = [
+        (b"Host", url.netloc),
+        *[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
+        (b"Content-Length", b"%d" % len(body)),
+        (b"Content-Type", b"application/x-www-form-urlencoded"),
+    ]
+    return _Post(url, all_headers, body)
+
+
+class _Post(httpx.Request):
+    """A request as it is to be sent: given a stream, httpx looks for nothing to add, and `content` need not be read."""
+
+    def __init__(self, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        super().__init__("POST", url, headers=headers, stream=httpx.ByteStream(body))
+        self._body = body
+
+    @property
+    def content(self) -> bytes:
+        return self._body
 
 
 def _quoted(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
+    # Most text is as it has to be, and of what is not, little has to be escaped: the padding of a base64.
+    return text if _UNRESERVED.fullmatch(text) else _RESERVED.sub(_escaped, text)
+
+
+def _escaped(reserved: re.Match[str]) -> str:
+    return quote_plus(reserved[0])

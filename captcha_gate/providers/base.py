@@ -173,7 +173,10 @@ class Provider(BaseModel, ABC):
 
     def accepts(self, fields: Mapping[str, str]) -> bool:
         """Whether the vendor could have issued these fields. Asked before anything is claimed or called."""
-        return all(item.accepts(fields[item.name]) for item in self.client_fields)
+        for item in self.client_fields:  # noqa: SIM110 - for each request: a generator takes twice as long
+            if not item.accepts(fields[item.name]):
+                return False
+        return True
 
     def is_local(self, fields: Mapping[str, str]) -> bool:
         """Whether these fields are verified without any call.

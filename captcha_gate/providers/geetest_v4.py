@@ -6,7 +6,6 @@ apirefer/errorcode/server (error replies), bypass (backup hosts, which `base_url
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -106,7 +105,7 @@ class GeetestV4(RemoteProvider):
                 "captcha_output": fields["captcha_output"],
                 "pass_token": fields["pass_token"],
                 "gen_time": fields["gen_time"],
-                "sign_token": hmac.new(key, fields["lot_number"].encode(), hashlib.sha256).hexdigest(),
+                "sign_token": hmac.digest(key, fields["lot_number"].encode(), "sha256").hex(),
             },
         )
 

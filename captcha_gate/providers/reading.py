@@ -94,4 +94,4 @@ def meaning(code: str, reasons: Mapping[str, Reason]) -> Reason | None:
 def text_of(value: object) -> str:
     """A vendor's words for the log, without characters that could forge a log line. The gate cuts them to a line."""
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

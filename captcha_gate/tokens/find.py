@@ -112,7 +112,7 @@ def _values_of(names: FieldNames, pairs: Pairs) -> Values:
 
 
 def _split(value: str) -> list[str]:
-    return [item.strip(" \t") for item in value.split(",")]
+    return [item.strip(" \t") for item in value.split(",")] if "," in value else [value.strip(" \t")]
 
 
 def _read_body(

@@ -102,9 +102,10 @@ class LiveWorld(World):
     def settle(self) -> None:
         """Let every call to a vendor that nobody waits for any more come to its end."""
         if self.kind == "asgi":
-            self.run(self._settle())
+            self.run(self.asettle())
 
-    async def _settle(self) -> None:
+    async def asettle(self) -> None:
+        """The same inside the loop."""
         me = asyncio.current_task()
         while others := asyncio.all_tasks() - {me}:
             await asyncio.wait(others, timeout=5)

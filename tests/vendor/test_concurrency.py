@@ -90,7 +90,7 @@ def test_cancelled_requests_cost_no_later_ones_theirs(vendor, monkeypatch, conne
             task.cancel()
         ends = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(end) for end in ends} == {asyncio.CancelledError}
-        await asyncio.wait(world.gate._fetcher._calls)  # they end by their own deadline
+        await world.asettle()  # where calls are tasks of their own, they end by their own deadline
         vendor.answer = passes_all
         return await world.aserves(lambda: tokens(20))
 
@@ -228,16 +228,24 @@ def test_a_cancelled_request_does_not_end_the_probe_that_others_wait_for(vendor,
     vendor.answer = by_token([first_token, second_token], replies(503, b""), probe_waits)
     world = gate_asking("asgi", vendor, on_unavailable="allow")
 
+    probing = world.gate._once.perform
+    waiting: list[object] = []
+    both_wait = asyncio.Event()
+
+    def counted(effect, perform):
+        waiting.append(effect)
+        if len(waiting) == 2:
+            both_wait.set()
+        return probing(effect, perform)
+
+    world.gate._once.perform = counted
+
     async def scene() -> int:
         first = asyncio.create_task(world.apost(first_token))
         await asyncio.to_thread(vendor.wait_for_requests, 2)
         second = asyncio.create_task(world.apost(second_token))
         await asyncio.to_thread(vendor.wait_for_requests, 3)
-        calls = world.gate._fetcher._calls
-        if len(calls) > 1:  # until only the probe is under way
-            await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-        for _ in range(5):  # and the second waits for it
-            await asyncio.sleep(0)
+        await both_wait.wait()
         first.cancel()
         await asyncio.wait([first])
         proceed.set()
@@ -268,7 +276,7 @@ def test_one_gate_serves_several_event_loops_one_after_another(vendor, answer, g
 def test_a_loop_that_ended_without_closing_its_connections_does_the_next_no_harm(vendor):
     world = LiveWorld("asgi", policy_of(LOGIN, providers={"cn": account_at(vendor.url)}))
     assert [asyncio.run(world.apost(a_token())).status_code for _ in range(3)] == [200, 200, 200]
-    assert len(world.gate._fetcher._pools) == 1  # what belonged to the loops before is forgotten
+    assert len(world.gate._fetcher._loops) == 1  # what belonged to the loops before is forgotten
     world.close()
     del world
     gc.collect()

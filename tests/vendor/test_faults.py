@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -146,11 +147,14 @@ def test_a_reply_of_200_megabytes_is_not_read(ask, vendor):
 @pytest.mark.parametrize(("status", "outcome"), [(302, "unavailable"), (403, "misconfigured"), (429, "unavailable")])
 def test_a_refusal_opens_nothing_however_its_body_fails(kind, vendor, status, outcome, body):
     vendor.answer = lambda connection, request: FROM_A_BAD_STATUS[body](connection, status)
-    world = gate_asking(kind, vendor, "allow")
-    code, seconds = timed_post(world, a_token())
-    assert (code, world.decisions[0].outcome, world.seen) == (503, outcome, [])
+    for _ in range(TRIES):
+        with closing(gate_asking(kind, vendor, "allow")) as world:
+            code, seconds = timed_post(world, a_token())
+            assert (code, world.seen) == (503, [])
+            if not paused(world, opens=False):
+                break
+    assert world.decisions[0].outcome == outcome
     assert seconds <= TIMEOUT + SLACK + TIMEOUT
-    world.close()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
