@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from captcha_gate.asgi_body import Message, RecordedBody
@@ -209,28 +209,33 @@ class CaptchaGate:
 
 
 class _Headers:
-    """Read once: whoever asks for one header asks for a dozen."""
+    """Read once: whoever asks for one header asks for a dozen. Texts alone, for which no garbage is collected."""
 
-    __slots__ = ("_exact", "_like")
+    __slots__ = ("_exact", "_like", "_repeated")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self._exact: dict[str, list[str]] = {}
-        for name, value in headers:
-            self._exact.setdefault(name.lower().decode("latin-1"), []).append(value.decode("latin-1"))
-        self._like = _merged(self._exact) if "_" in "".join(self._exact) else self._exact
+        self._exact: dict[str, str] = {}
+        self._repeated: dict[str, list[str]] = {}
+        for raw_name, raw_value in headers:
+            name, value = raw_name.lower().decode("latin-1"), raw_value.decode("latin-1")
+            if name in self._exact:
+                self._repeated.setdefault(name, [self._exact[name]]).append(value)
+            else:
+                self._exact[name] = value
+        self._like = self._merged() if "_" in "".join(self._exact) else None
 
     def get_all(self, name: str) -> list[str]:
-        return self._exact.get(name, [])
+        value = self._exact.get(name)
+        return [] if value is None else self._repeated.get(name) or [value]
 
     def get_like(self, name: str) -> list[str]:
-        return self._like.get(name, [])
+        return self.get_all(name) if self._like is None else self._like.get(name, [])
 
-
-def _merged(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    merged: dict[str, list[str]] = {}
-    for name, values in headers.items():
-        merged.setdefault(name.replace("_", "-"), []).extend(values)
-    return merged
+    def _merged(self) -> dict[str, list[str]]:
+        merged: dict[str, list[str]] = {}
+        for name in self._exact:
+            merged.setdefault(name.replace("_", "-"), []).extend(self.get_all(name))
+        return merged
 
 
 def _decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from http import HTTPStatus
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wsgi import ClosingIterator
@@ -167,7 +167,7 @@ class CaptchaGate:
                     return self._fetcher.perform(effect)
                 case StoreOp():
                     reply = self._mounted.store.perform(effect)
-                    if isawaitable(reply):
+                    if hasattr(reply, "__await__"):  # as in `asgi`
                         raise TypeError("this store is asynchronous: WSGI needs one that answers at once")
                     return reply
                 case Compute(call):
@@ -186,14 +186,19 @@ class _Headers:
         self._environ = environ
 
     def get_all(self, name: str) -> list[str]:
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = "HTTP_" + key
+        key = _environ_key(name)
         value = self._environ.get(key)
         # Servers leave the two without HTTP_ empty where the request has none.
         return [] if value is None or (value == "" and not key.startswith("HTTP_")) else [value]
 
     get_like = get_all  # the server has made them one already
+
+
+@lru_cache(maxsize=1024)
+def _environ_key(name: str) -> str:
+    """Where a header stands. The names that are asked for are a policy's and its providers'."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
 def _view(environ: Environ, proxies: Proxies) -> RequestView:

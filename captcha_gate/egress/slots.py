@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -71,23 +71,38 @@ class SyncSlots(_Queues[threading.Semaphore]):
     def __init__(self, at_most: int = MAX_CALLS) -> None:
         super().__init__(threading.Semaphore, at_most)
 
-    @contextmanager
-    def taken(self, fetch: Fetch) -> Iterator[None]:
+    def taken(self, fetch: Fetch) -> AbstractContextManager[None]:
         """Hold a slot of the host that is asked.
 
         Raises:
             FetchError: none was free in time, or too many wait already.
         """
-        queue = self.enter(fetch)
+        return _Taken(self, fetch)
+
+
+class _Taken(AbstractContextManager[None]):
+    """A slot for as long as a call takes. A class, for a generator would cost each call three times as much."""
+
+    __slots__ = ("_fetch", "_queue", "_slots")
+
+    def __init__(self, slots: SyncSlots, fetch: Fetch) -> None:
+        self._slots = slots
+        self._fetch = fetch
+
+    def __enter__(self) -> None:
+        self._queue = self._slots.enter(self._fetch)
+        free = False
         try:
-            if not queue.semaphore.acquire(timeout=fetch.timeout):
-                raise all_busy()
-            try:
-                yield
-            finally:
-                queue.semaphore.release()
+            free = self._queue.semaphore.acquire(timeout=self._fetch.timeout)
         finally:
-            self.leave(queue)
+            if not free:
+                self._slots.leave(self._queue)
+        if not free:
+            raise all_busy()
+
+    def __exit__(self, *_: object) -> None:
+        self._queue.semaphore.release()
+        self._slots.leave(self._queue)
 
 
 class AsyncSlots(_Queues[asyncio.Semaphore]):
@@ -99,7 +114,7 @@ class AsyncSlots(_Queues[asyncio.Semaphore]):
 
     def taken(self, fetch: Fetch) -> AbstractAsyncContextManager[None]:
         """As `SyncSlots.taken`."""
-        return _Taken(self, fetch)
+        return _AsyncTaken(self, fetch)
 
     async def drained(self) -> None:
         """Wait until nobody is in any queue."""
@@ -112,8 +127,8 @@ class AsyncSlots(_Queues[asyncio.Semaphore]):
         self._one_left.set()
 
 
-class _Taken(AbstractAsyncContextManager[None]):
-    """A slot for as long as a call takes. A class, for a generator would cost each call three times as much."""
+class _AsyncTaken(AbstractAsyncContextManager[None]):
+    """`_Taken` for an event loop."""
 
     __slots__ = ("_fetch", "_queue", "_slots")
 
