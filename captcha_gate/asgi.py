@@ -17,7 +17,7 @@ from captcha_gate.passes.cookies import kept_private
 from captcha_gate.replies.page import LONGEST_FORM
 from captcha_gate.replies.reply import Reply, readable_across_origins
 from captcha_gate.report import OnDecision
-from captcha_gate.request import RequestView
+from captcha_gate.request import METHOD_HEADERS, RequestView, may_name_method
 
 if TYPE_CHECKING:
     import httpx
@@ -34,6 +34,8 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: RFC 6455 §7.4.1: the peer's request violates our policy.
 _POLICY_VIOLATION = 1008
+_METHOD_HEADERS = frozenset(name.encode() for name in METHOD_HEADERS)
+_LENGTHS = frozenset(map(len, _METHOD_HEADERS))
 _SHUT_DOWN = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
@@ -76,16 +78,14 @@ class CaptchaGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         kind = scope["type"]
-        if (
-            kind == "http"
-            and not (self._own_mount or scope.get("root_path"))
-            and self._mounted.ignores(scope["method"], scope["path"], scope.get("raw_path") or b"")
-        ):
-            # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
-            if scope.setdefault(SCOPE_KEY) is not None and not isinstance(scope[SCOPE_KEY], Decision):
-                scope[SCOPE_KEY] = None
-            await self.app(scope, receive, send)
-            return
+        if kind == "http" and not (self._own_mount or scope.get("root_path")):
+            mounted, method, path, raw = self._mounted, scope["method"], scope["path"], scope.get("raw_path") or b""
+            if mounted.ignores(method, path, raw) or (mounted.spares(method, path, raw) and not _may_override(scope)):
+                # No rule concerns the request: the application gets it as it is, and what an outer gate decided.
+                if scope.setdefault(SCOPE_KEY) is not None and not isinstance(scope[SCOPE_KEY], Decision):
+                    scope[SCOPE_KEY] = None
+                await self.app(scope, receive, send)
+                return
         match kind:
             case "http" | "websocket":
                 await self._handle(scope, receive, send)
@@ -236,6 +236,15 @@ class _Headers:
         for name in self._exact:
             merged.setdefault(name.replace("_", "-"), []).extend(self.get_all(name))
         return merged
+
+
+def _may_override(scope: Scope) -> bool:
+    """Whether a request may ask for another method than its own. Quick, and sure of a no only."""
+    for name, _ in scope["headers"]:
+        # Most differ by their length already. An underscore may count as a hyphen.
+        if len(name) in _LENGTHS and name.lower().replace(b"_", b"-") in _METHOD_HEADERS:
+            return True
+    return may_name_method((scope.get("query_string") or b"").decode("latin-1"))
 
 
 def _decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

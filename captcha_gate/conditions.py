@@ -118,7 +118,11 @@ class Methods:
     client_chosen: ClassVar = False
 
     def holds(self, view: RequestView, reading: Reading) -> bool:
-        return reading.method in self.names or (self.unsafe and reading.method not in SAFE_METHODS)
+        return self.takes(reading.method)
+
+    def takes(self, method: str) -> bool:
+        """Whether a method, in upper case, is one of them."""
+        return method in self.names or (self.unsafe and method not in SAFE_METHODS)
 
     def with_visits(self) -> Methods:
         """The same, and those by which a browser goes to a page."""
@@ -261,6 +265,11 @@ class Matcher:
             if not condition.holds(view, reading):
                 return False
         return True
+
+    def takes(self, method: str) -> bool:
+        """Whether it can hold at all for a request with no other method than this."""
+        methods = self.condition("methods")
+        return not isinstance(methods, Methods) or methods.takes(method)
 
     def condition(self, key: str) -> Condition | None:
         """The condition with this key, if there is one."""

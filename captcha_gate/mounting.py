@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from captcha_gate.conditions import SAFE_METHODS
 from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
@@ -24,7 +25,7 @@ __all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 _PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: A byte is sought in bytes in a fifth of the time that bytes are.
 _PERCENT: Final = ord("%")
-#: Paths that are remembered, and characters of one: at most 300 kB, whatever clients ask for.
+#: Paths that are remembered, and characters of one: at most some hundred kB.
 _REMEMBERED: Final = 1024
 _SHORT_PATH: Final = 256
 #: Middlewares that an application may stand behind.
@@ -44,25 +45,43 @@ class Mounted:
     endpoints: Endpoints
     refusals: Refusals
     report: Reporter
-    ignored: set[str] = field(default_factory=set)  #: paths that nothing here concerns
+    ignored: dict[str, bool] = field(default_factory=dict)  #: by paths that came before
+    spared: dict[tuple[str, str], bool] = field(default_factory=dict)  #: by methods and paths that came before
 
     def ignores(self, method: str, path: str, raw_path: bytes = b"") -> bool:
         """Whether neither a rule nor an endpoint can concern a request without a mount point.
 
-        A look at the path is enough, and all that most requests of most sites cost. Paths that were ignored before are
-        remembered, for most requests go to few of them.
+        A look at the path is enough, and all that most requests of most sites cost; most go to few paths.
         """
         if method not in _PLAIN_METHODS or _PERCENT in raw_path:
             return False
-        if path in self.ignored:
-            return True
-        if not self.policy.ignores(path) or path in self.endpoints.paths:
+        known = self.ignored.get(path)
+        if known is None:
+            known = self.policy.ignores(path) and path not in self.endpoints.paths
+            if _has_room(self.ignored, path):
+                self.ignored[path] = known
+        return known
+
+    def spares(self, method: str, path: str, raw_path: bytes = b"") -> bool:
+        """Whether the same is true for its method: visits to a form are many, and its rule is for what is sent.
+
+        Holds only where the request asks for no other method than its own.
+        """
+        if method not in SAFE_METHODS or _PERCENT in raw_path:
             return False
-        if len(path) <= _SHORT_PATH:
-            if len(self.ignored) >= _REMEMBERED:
-                self.ignored.clear()
-            self.ignored.add(path)
-        return True
+        known = self.spared.get((method, path))
+        if known is None:
+            known = self.policy.spares(method, path) and path not in self.endpoints.paths
+            if _has_room(self.spared, path):
+                self.spared[method, path] = known
+        return known
+
+
+def _has_room(known: dict[Any, bool], path: str) -> bool:
+    """Whether an answer about a path is remembered. Never too many, whatever clients ask for."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    return len(path) <= _SHORT_PATH
 
 
 def mount(

@@ -16,7 +16,18 @@ from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.paths import below, mount_point, readings
 
-__all__ = ["Address", "Headers", "Network", "Pairs", "Proxies", "Reading", "RequestView", "address_of"]
+__all__ = [
+    "METHOD_HEADERS",
+    "Address",
+    "Headers",
+    "Network",
+    "Pairs",
+    "Proxies",
+    "Reading",
+    "RequestView",
+    "address_of",
+    "may_name_method",
+]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -25,6 +36,8 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 #: RFC 9110 §9.1: a method is a token. Anything else is a trick or a broken client.
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
+#: The headers by which a request may ask for another method than the one that it was sent with.
+METHOD_HEADERS: Final = (*_OVERRIDES, "upgrade")
 #: Sought in the decoded query, so that no escape and no number of parameters hides it.
 _METHOD_PARAMETER: Final = re.compile(r"(?:^|[&;?])_method=([^&;]*)")
 _MAX_OVERRIDES: Final = 8
@@ -255,6 +268,11 @@ class RequestView:
         if isinstance(address, IPv6Address):
             return f"{IPv6Address(int(address) >> 64 << 64)}/64"
         return None if address is None else f"{IPv4Address(int(address) >> 8 << 8)}/24"
+
+
+def may_name_method(query_string: str) -> bool:
+    """Whether a query may hold a parameter by which frameworks run another method. Quick, and sure of a no only."""
+    return "%" in query_string or "_method" in query_string
 
 
 def address_of(text: str) -> Address | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from captcha_gate.conditions import Matcher, Methods, Path, PathRegex
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Mode, Reason
-from captcha_gate.paths import is_ordinary
+from captcha_gate.paths import is_ordinary, trimmed
 from captcha_gate.patterns import PathIndex, PathPattern
 from captcha_gate.request import Proxies, Reading, RequestView
 from captcha_gate.tokens.fields import TokenSettings, Wanted
@@ -264,6 +264,18 @@ class Policy:
         if others is None or not is_ordinary(path) or self.index.concerns(path):
             return False
         return not others or not any(other.takes(path) for other in others)
+
+    def spares(self, method: str, path: str) -> bool:
+        """Whether all rules that can concern a path are for other methods, whatever else the request holds.
+
+        Args:
+            method: the only one that the request may ask for, in upper case.
+            path: as for `ignores`.
+        """
+        others = self.unindexed
+        if others is None or not is_ordinary(path) or any(other.takes(path) for other in others):
+            return False
+        return not any(self.rules[number].matcher.takes(method) for number in self.index.candidates(trimmed(path)))
 
     def forgetful(self, *, shared_store: bool) -> str | None:
         """What several processes would get wrong; `None` where nothing is.

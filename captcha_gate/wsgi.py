@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from werkzeug.wsgi import ClosingIterator
 
@@ -19,7 +19,7 @@ from captcha_gate.passes.cookies import kept_private
 from captcha_gate.replies.page import LONGEST_FORM
 from captcha_gate.replies.reply import Reply, plain_reply, readable_across_origins
 from captcha_gate.report import OnDecision
-from captcha_gate.request import RequestView
+from captcha_gate.request import METHOD_HEADERS, RequestView, may_name_method
 from captcha_gate.wsgi_body import RecordedInput
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class CaptchaGate:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        if self._mounted.ignores(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")):
+        mounted, method, path = self._mounted, environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if mounted.ignores(method, path) or (mounted.spares(method, path) and not _may_override(environ)):
             return self._pass_by(environ, start_response)
         view = _view(environ, self._mounted.policy.proxies)
         endpoint = self._mounted.endpoints.find(view)
@@ -216,6 +217,17 @@ def _view(environ: Environ, proxies: Proxies) -> RequestView:
         scheme=environ.get("wsgi.url_scheme") or "http",
         base=_decoded(environ.get("SCRIPT_NAME", "")),
     )
+
+
+_METHOD_HEADERS: Final = tuple(_environ_key(name) for name in METHOD_HEADERS)
+
+
+def _may_override(environ: Environ) -> bool:
+    """Whether a request may ask for another method than its own. Quick, and sure of a no only."""
+    for key in _METHOD_HEADERS:
+        if key in environ:
+            return True
+    return may_name_method(environ.get("QUERY_STRING", ""))
 
 
 def _decoded(path_info: str) -> str:

@@ -44,6 +44,31 @@ def test_a_path_that_the_gate_ignores_is_one_that_no_rule_matches(path):
         assert decided_by(POLICY, view_of(path=path)) is None
 
 
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS", "get", "PROPFIND"])
+WITH_VISITS = policy_of(
+    rule({"path": "/login", "methods": ["GET", "POST"]}, "visits"),
+    rule("/login", "sent"),
+    rule({"path": "/account/*/password", "methods": "PUT", "header": {"x": "y"}}, "put"),
+    rule({"path_regex": "/wiki/.+", "methods": "POST"}, "wiki"),
+    rule({"path": "/shop/**", "methods": "any", "not": {"methods": "POST"}}, "not"),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([POLICY, WITH_VISITS]), METHODS, st.one_of(PATHLIKE, st.sampled_from(sorted(CONCERNED))))
+def test_a_method_that_the_gate_spares_on_a_path_is_one_that_no_rule_matches(policy, method, path):
+    if policy.spares(method, path):
+        assert decided_by(policy, view_of(method, path=path)) is None
+
+
+def test_visits_to_a_form_are_spared():
+    assert POLICY.spares("GET", "/login/")
+    assert POLICY.spares("HEAD", "/shop/a/b/pay")
+    assert not POLICY.spares("POST", "/login")
+    assert not WITH_VISITS.spares("GET", "/login")
+    assert not WITH_VISITS.spares("GET", "/shop/x")
+
+
 # Patterns
 
 SEGMENT = st.sampled_from(["a", "b", "ab", "a.b"])
