@@ -6,10 +6,10 @@ import os
 import platform
 import sys
 
-from benchmarks import bounds, one_by_one, proof_of_work, starting, through_servers, unmatched, verified
+from benchmarks import bounds, growth, one_by_one, proof_of_work, starting, through_servers, unmatched, verified
 from benchmarks.measure import show
 
-_MODULES = (unmatched, verified, one_by_one, through_servers, bounds, proof_of_work, starting)
+_MODULES = (unmatched, verified, one_by_one, through_servers, bounds, proof_of_work, starting, growth)
 _SUBJECTS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 

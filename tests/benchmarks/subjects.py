@@ -19,6 +19,7 @@ __all__ = [
     "NoVendor",
     "app",
     "forwarded",
+    "in_headers",
     "login",
     "login_policy",
     "many_rules",
@@ -70,6 +71,11 @@ def token() -> dict[str, str]:
         "pass_token": "f3ea6fae5a1ed5bdb1c4b0be9e0fb3b35d3a5f5a8a4b0ab2e4b7c9e1d5f60718",
         "gen_time": "1653302332",
     }
+
+
+def in_headers() -> list[tuple[bytes, bytes]]:
+    """The headers that carry one."""
+    return [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in token().items()]
 
 
 def scope(method: str, path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> dict[str, Any]:

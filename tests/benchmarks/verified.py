@@ -19,7 +19,7 @@ from support.redis_server import RedisServer
 
 from benchmarks.apps import app, endpoint
 from benchmarks.measure import Row, afastest, micro, per_second
-from benchmarks.subjects import NoVendor, forwarded, login_policy, scope, token
+from benchmarks.subjects import NoVendor, forwarded, in_headers, login_policy, scope, token
 from benchmarks.vendor import vendor
 from captcha_gate import Policy
 from captcha_gate.asgi import CaptchaGate
@@ -102,8 +102,7 @@ def _by_httpcore(policy: Policy) -> CaptchaGate:
 
 
 async def _through(subject: Any) -> None:
-    headers = [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in token().items()]
-    await forwarded(subject, scope("POST", "/login", headers))
+    await forwarded(subject, scope("POST", "/login", in_headers()))
 
 
 async def _bare(session: aiohttp.ClientSession, url: str) -> None:
@@ -141,8 +140,6 @@ def _decided(padding: bytes) -> Callable[[], Awaitable[float]]:
 
 
 def _request(padding: bytes) -> tuple[dict[str, Any], bytes]:
-    fields = token()
     if padding:
-        return scope("POST", "/login", _FORM), padding + b"&" + urlencode(fields).encode()
-    headers = [(f"x-captcha-{name.replace('_', '-')}".encode(), value.encode()) for name, value in fields.items()]
-    return scope("POST", "/login", headers), b""
+        return scope("POST", "/login", _FORM), padding + b"&" + urlencode(token()).encode()
+    return scope("POST", "/login", in_headers()), b""

@@ -109,8 +109,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A page that must end without a violation of the Content-Security-Policy, an error or a warning."""
+    if "played" in request.fixturenames:
+        request.getfixturevalue("played")  # before the page, to go after it: else what it still loads is refused
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text))
