@@ -62,6 +62,9 @@ class NoVendor:
         """The answer."""
         return self._ANSWER
 
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
 
 def token() -> dict[str, str]:
     """A token that nobody has used."""
