@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from support.world import LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 
 import captcha_gate
+from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.conditions import Matcher
 from captcha_gate.patterns import PathPattern
 from captcha_gate.stores.memory import MemoryStore
@@ -27,6 +31,9 @@ PATHS = (
     "/",
     "/area5//item5/edit",
 )
+#: Objects that the garbage collector knows and that a request holds while its vendor is asked, and a tenth more.
+MOST_OBJECTS = 55
+SCOPE = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "client": ("127.0.0.1", 1)}
 #: Calls of functions in the package for one verified request, as measured, and a tenth more.
 MOST_CALLS = {"wsgi": 345, "asgi": 360}
 
@@ -265,3 +272,43 @@ def test_a_verified_request_calls_few_functions(world, kind):
     counts = calls_of(lambda: here.post(data=TOKEN))
     assert here.decisions[-1].verified
     assert 0 < counts.total() <= MOST_CALLS[kind], counts.most_common()
+
+
+class Waiting:
+    """Calls that nobody answers until it is time."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+
+    async def perform(self, _: Any) -> httpx.Response:
+        await self.answered.wait()
+        return httpx.Response(200, json={"status": "success", "result": "success"})
+
+
+def test_a_request_that_waits_for_its_vendor_holds_few_objects():
+    """The garbage collector looks at each of them again and again, and they are no garbage."""
+    gate = AsgiGate(idle_asgi, policy_of())
+    gate._fetcher = waiting = Waiting()
+
+    async def send(_: Any) -> None:
+        pass
+
+    def ask(number: int) -> asyncio.Task[None]:
+        headers = {**IN_HEADERS, "X-Captcha-lot-number": f"{number:032}"}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        return asyncio.create_task(gate({**SCOPE, "headers": raw}, Untouchable(), send))
+
+    async def held() -> float:
+        tasks = [ask(number) for number in range(50)]  # what is made once is made now
+        await asyncio.sleep(0)
+        gc.collect()
+        before = len(gc.get_objects())
+        tasks += [ask(number) for number in range(50, 150)]
+        await asyncio.sleep(0)
+        gc.collect()
+        more = len(gc.get_objects()) - before
+        waiting.answered.set()
+        await asyncio.gather(*tasks)
+        return more / 100
+
+    assert 30 < asyncio.run(held()) <= MOST_OBJECTS
