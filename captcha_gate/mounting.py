@@ -25,7 +25,7 @@ __all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 _PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: A byte is sought in bytes in a fifth of the time that bytes are.
 _PERCENT: Final = ord("%")
-#: Paths that are remembered, and characters of one: at most some hundred kB.
+#: Paths that are remembered in each of two tables, and characters of one: at most 300 kB each.
 _REMEMBERED: Final = 1024
 _SHORT_PATH: Final = 256
 #: Middlewares that an application may stand behind.
@@ -79,9 +79,11 @@ class Mounted:
 
 def _has_room(known: dict[Any, bool], path: str) -> bool:
     """Whether an answer about a path is remembered. Never too many, whatever clients ask for."""
+    if len(path) > _SHORT_PATH:
+        return False
     if len(known) >= _REMEMBERED:
         known.clear()
-    return len(path) <= _SHORT_PATH
+    return True
 
 
 def mount(

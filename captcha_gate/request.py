@@ -250,7 +250,7 @@ class RequestView:
         """The content type without its parameters, lower-case; empty where there is none or more than one."""
         return (self.header("content-type") or "").partition(";")[0].strip(" \t").lower()
 
-    @property
+    @cached_property
     def client_ip(self) -> Address | None:
         """The client's address as far as it can be trusted; v4-mapped addresses as IPv4."""
         return self.proxies.client_of(self.peer, self.headers.get_all(self.proxies.header))

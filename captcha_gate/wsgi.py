@@ -227,7 +227,7 @@ def _may_override(environ: Environ) -> bool:
     for key in _METHOD_HEADERS:
         if key in environ:
             return True
-    return may_name_method(environ.get("QUERY_STRING", ""))
+    return may_name_method(environ.get("QUERY_STRING") or "")
 
 
 def _decoded(path_info: str) -> str:

@@ -69,7 +69,7 @@ LAYERS = [
     ["passes.afterwards"],
     ["conclusions"],
     ["gate"],
-    ["drive", "egress.lateness", "egress.own_lacks"],
+    ["drive", "egress.base", "egress.lateness", "egress.own_lacks"],
     ["egress.resolver"],
     ["egress.deadline"],
     ["egress.wire"],

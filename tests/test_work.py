@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from support.world import LOGIN, PASSES, REFUSES, TOKEN, answering, policy_of
 import captcha_gate
 from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.conditions import Matcher
+from captcha_gate.mounting import Mounted
 from captcha_gate.patterns import PathPattern
+from captcha_gate.request import Proxies
 from captcha_gate.stores.memory import MemoryStore
 
 PACKAGE = str(Path(captcha_gate.__file__).parent)
@@ -183,6 +186,57 @@ def test_a_visit_that_asks_to_be_taken_for_more_is_refused(world, headers, query
     assert here.request("GET", "/login").status_code == 200
     assert here.request("GET", f"/login{query}", headers=headers).status_code == 403
     assert here.request("GET", "/login").status_code == 200
+
+
+SPARED = {
+    "method": ("GET", "HEAD", "OPTIONS", "POST", "get", "PROPFIND"),
+    "url": ("/login", "/login/", "/visited", "/put/1", "//login", "/lo%67in", "/put", "/wiki/a"),
+    "query": (
+        "",
+        "?a=b",
+        "?_method=put",
+        "?a;_METHOD=PUT",
+        "?%5fmethod=PUT",
+        "?x=%ff&_method=POST",
+        "?+_method=POST",
+    ),
+    "headers": (
+        {},
+        {"X-HTTP-Method-Override": "put"},
+        {"x_http_method": "POST"},
+        {"X-Method-Override": "GET"},
+        {"Upgrade": "h2c, WebSocket"},
+        {"X-HTTP-Method-Overrid": "POST"},
+    ),
+}
+
+
+def test_what_is_not_looked_at_is_what_no_rule_would_have_matched(monkeypatch, world, kind):
+    policy = policy_of(
+        LOGIN,
+        {"name": "visited", "match": {"path": "/visited", "methods": "GET"}},
+        {"name": "put", "match": {"path": "/put/*", "methods": "PUT"}},
+        {"name": "wiki", "match": {"path_regex": "/wiki/.+", "methods": "POST"}},
+    )
+    requests = list(product(*SPARED.values()))
+
+    def answers(here):
+        return [here.request(method, url + query, headers=more).status_code for method, url, query, more in requests]
+
+    quick = answers(world(policy))
+    for look in ("ignores", "spares"):
+        monkeypatch.setattr(Mounted, look, lambda *_: False)
+    assert quick == answers(world(policy))
+    assert set(quick) == {200, 403}
+
+
+def test_a_clients_address_is_found_out_once(monkeypatch, world):
+    found = []
+    real = Proxies.client_of
+    monkeypatch.setattr(Proxies, "client_of", lambda *given: found.append(given) or real(*given))
+    rules = [{"name": f"r{n}", "match": {"path": "/**", "client_ip": f"192.0.2.{n}"}} for n in range(5)]
+    world(policy_of(*rules)).post("/a%252fb;c//d?_method=PUT&_method=PATCH")
+    assert len(found) == 1
 
 
 def test_a_regular_expression_is_tried_and_other_requests_are_still_not_looked_at(monkeypatch, world, kind):

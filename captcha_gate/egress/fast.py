@@ -3,13 +3,13 @@
 httpcore looks at every connection of its pool for every request; aiohttp keeps those that are free in a queue. What
 holds for the one holds for the other: one deadline for the whole call, capped replies, no redirects, no cookies, no
 proxies from the environment, certificates always verified, names looked up in threads of our own. A call that is
-cancelled closes its connection and costs no other one, so calls need no task of their own (`shield`).
+cancelled closes its connection, and the next one opens another: no slot is lost, so calls need no task of their own
+(`shield`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import ssl
 import time
@@ -25,10 +25,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from captcha_gate.effects import Fetch
+from captcha_gate.egress.base import CLOSING
 from captcha_gate.egress.resolver import Resolver
-from captcha_gate.egress.shield import CLOSING
 from captcha_gate.egress.slots import AsyncSlots
-from captcha_gate.egress.wire import ReplyBody, all_busy, headers_of
+from captcha_gate.egress.wire import ReplyBody, all_busy, being_closed, headers_of
 
 __all__ = ["FastPool"]
 
@@ -36,6 +36,9 @@ __all__ = ["FastPool"]
 _KEEPALIVE: Final = 15.0
 #: Seconds that a look-up may take; the call's own deadline is shorter.
 _LONGEST: Final = 60.0
+#: Ours is around the whole call. aiohttp's own cancels the task as well, and where somebody else does so at the same
+#: moment, it takes both for its own: a request that was given up would go on.
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 #: What aiohttp raises when a vendor, or the way to it, fails.
 _FAILURES: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -63,16 +66,21 @@ class FastPool:
         weakref.finalize(self, _leave, self._session).atexit = False
 
     async def send(self, fetch: Fetch) -> httpx.Response:
-        """As `shield.Pool.send`."""
-        request = fetch.request
+        """As `base.Pool.send`."""
         deadline = time.monotonic() + fetch.timeout
         async with self._slots.taken(fetch):
             await asyncio.sleep(0)  # the loop hears first which of its connections have been closed meanwhile
-            headers = CIMultiDict(
-                [(name.decode("ascii"), value.decode("latin-1")) for name, value in headers_of(request)]
-            )
-            try:
-                async with self._session.request(
+            if self._session.closed:
+                raise being_closed()
+            return await self._send(fetch.request, deadline)
+
+    async def _send(self, request: httpx.Request, deadline: float) -> httpx.Response:
+        headers = CIMultiDict([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers_of(request)])
+        body: ReplyBody | None = None
+        try:
+            async with (
+                asyncio.timeout(_left(deadline)),
+                self._session.request(
                     request.method,
                     _url(str(request.url)),
                     data=request.content or None,
@@ -80,12 +88,20 @@ class FastPool:
                     allow_redirects=False,
                     # It adds nothing else that `headers_of` does not have; to be told so costs a tenth of the call.
                     skip_auto_headers=None if "Content-Type" in headers else ("Content-Type",),
-                    # Else it rounds up to whole seconds what is longer than five.
-                    timeout=aiohttp.ClientTimeout(total=_left(deadline), ceil_threshold=math.inf),
-                ) as response:
-                    return await _read(response)
-            except _FAILURES as error:
+                    timeout=_NO_TIMEOUT,
+                ) as response,
+            ):
+                body = ReplyBody(response.status, response.raw_headers)
+                while chunk := await response.content.readany():
+                    if not body.feed(chunk):
+                        break
+        except _FAILURES as error:
+            if self._session.closed:
+                raise being_closed() from error
+            if body is None:
                 raise _as_httpcore(error) from error
+            return body.response(_as_httpcore(error))
+        return body.response()
 
     async def aclose(self) -> None:
         """Wait a moment for the calls under way, then close all connections."""
@@ -93,7 +109,7 @@ class FastPool:
             async with asyncio.timeout(CLOSING):
                 await self._slots.drained()
         except TimeoutError:
-            pass  # they fail with their connections
+            pass  # they end with their connections
         await self._session.close()
 
 
@@ -120,18 +136,6 @@ class _Connector(aiohttp.TCPConnector):
 def _url(text: str) -> URL:
     """A vendor's few addresses, parsed once."""
     return URL(text, encoded=True)
-
-
-async def _read(response: aiohttp.ClientResponse) -> httpx.Response:
-    """As `wire.aread_reply`, with the failures of aiohttp."""
-    body = ReplyBody(response.status, response.raw_headers)
-    try:
-        while chunk := await response.content.readany():
-            if not body.feed(chunk):
-                break
-    except _FAILURES as error:
-        return body.response(_as_httpcore(error))
-    return body.response()
 
 
 class _Addresses(AbstractResolver):

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import httpx
 
 from captcha_gate.effects import Fetch
+from captcha_gate.egress.base import Pool
 from captcha_gate.egress.lateness import LoopWatch, is_crowded, tolerable
 from captcha_gate.egress.pools import AsyncClientPool, AsyncPool, SyncClientPool, SyncPool
-from captcha_gate.egress.shield import Pool
 from captcha_gate.egress.wire import FAILURES, failure, prepare
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
@@ -105,7 +105,6 @@ class AsyncFetcher:
         """
         here = self._here()
         begun = here.watch.begin()
-        late = 0.0
         try:
             return await here.pool.send(fetch)
         except FetchError as error:

@@ -1,40 +1,26 @@
 """Runs calls as tasks of their own, which no waiter's cancellation touches. Knows neither vendors nor connections.
 
 httpcore's pool loses a connection for ever when a call is cancelled at the wrong moment, and so may a user's client.
-aiohttp's does not, and goes without.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Final, Protocol
+from typing import Final
 
 import httpx
 
 from captcha_gate.effects import Fetch
-from captcha_gate.egress.wire import prepare
+from captcha_gate.egress.base import CLOSING
+from captcha_gate.egress.wire import being_closed, prepare
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
 
-__all__ = ["CLOSING", "Pool", "Shielded"]
+__all__ = ["Shielded"]
 
 #: Seconds by which a call may end itself before its waiter leaves.
 _GRACE: Final = 0.1
-#: Seconds that closing waits for calls under way.
-CLOSING: Final = 5.0
-
-
-class Pool(Protocol):
-    """What sends on one event loop."""
-
-    async def send(self, fetch: Fetch) -> httpx.Response:
-        """The vendor's reply; raises `FetchError`, or one of `wire.FAILURES`, where there is none."""
-        ...  # pragma: no cover
-
-    async def aclose(self) -> None:
-        """Wait a moment for the calls under way, then close all connections."""
-        ...  # pragma: no cover
 
 
 class Shielded(ABC):
@@ -51,6 +37,8 @@ class Shielded(ABC):
         await asyncio.wait({call}, timeout=fetch.timeout + _GRACE)
         if not call.done():
             raise FetchError(Reason.TIMEOUT, "no complete reply in time")
+        if call.cancelled():
+            raise being_closed()
         return call.result()
 
     async def aclose(self) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "ReplyBody",
     "all_busy",
     "aread_reply",
+    "being_closed",
     "core_request",
     "failure",
     "headers_of",
@@ -112,7 +113,10 @@ class ReplyBody:
 
 
 class _Reply(httpx.Response):
-    """A response that has been read. To have httpx read bytes that are there takes five times as long."""
+    """A response that has been read: by its `content`, `text` and `json()`, as often as anybody likes.
+
+    To have httpx read bytes that are there takes five times as long.
+    """
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         super().__init__(status, headers=headers, stream=httpx.ByteStream(body))
@@ -155,6 +159,11 @@ async def aread_reply(body: ReplyBody, chunks: AsyncIterator[bytes]) -> httpx.Re
 def all_busy() -> FetchError:
     """Our own fault: it proves nothing about the vendor."""
     return FetchError(Reason.OVERLOADED, "all connections are busy", proves_outage=False)
+
+
+def being_closed() -> FetchError:
+    """As `all_busy`: the call did not get its time."""
+    return FetchError(Reason.OVERLOADED, "the gate is being closed", proves_outage=False)
 
 
 def failure(error: Exception) -> FetchError:

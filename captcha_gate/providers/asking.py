@@ -50,7 +50,13 @@ def address(url: str, **parameters: str) -> httpx.URL:
 
 
 def form(url: httpx.URL, fields: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})) -> httpx.Request:
-    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in a third of the time."""
+    """A POST of form fields: what `httpx.Request(…, data=fields)` makes, in a third of the time.
+
+    Args:
+        url: of the vendor.
+        fields: in order.
+        headers: further ones; `Host`, `Content-Length` and `Content-Type` are there already.
+    """
     body = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
     all_headers = [
         (b"Host", url.netloc),

@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from support.world import LOGIN, policy_of
 
 from captcha_gate import Reason, Verdict
 from captcha_gate.effects import Fetch
-from captcha_gate.egress import slots
+from captcha_gate.egress import fast, shield, slots
 from captcha_gate.errors import FetchError
 from captcha_gate.providers.context import Context
 from captcha_gate.testing.vendors.loopback import LoopbackServer, replies
@@ -114,6 +115,44 @@ def test_requests_that_had_to_wait_for_a_connection_in_vain_cost_no_later_ones_t
     assert world.serves(lambda: tokens(20))
     world.close()
     vendor.wait_until_left()
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_request_that_is_given_up_just_as_the_vendors_time_is_up_does_not_go_on(vendor, gate_asking):
+    """Who cancels a task by a timer must not take somebody else's cancelling for its own."""
+    vendor.answer = holds
+    world = gate_asking("asgi", vendor, timeout="200ms", on_unavailable="allow")
+
+    async def given_up() -> bool:
+        request = asyncio.create_task(world.apost(a_token()))
+        asyncio.get_running_loop().call_later(0.2, request.cancel)
+        await asyncio.to_thread(vendor.wait_for_requests, 1)
+        time.sleep(0.5)  # noqa: ASYNC251 - the loop stands still, and finds both timers due
+        await asyncio.wait([request])
+        return request.cancelled()
+
+    assert world.run(given_up())
+    assert (world.seen, world.decisions) == ([], [])
+    world.close()
+
+
+@pytest.mark.usefixtures("pool")
+def test_calls_that_closing_ends_are_no_outage(vendor, monkeypatch, gate_asking):
+    monkeypatch.setattr(slots, "MAX_CALLS", 2)
+    for module in (fast, shield):
+        monkeypatch.setattr(module, "CLOSING", 0.05)
+    vendor.answer = holds
+    world = gate_asking("asgi", vendor)
+
+    async def closed() -> list[httpx.Response]:
+        requests = [asyncio.create_task(world.apost(token)) for token in tokens(4)]  # two of them wait for a slot
+        await asyncio.to_thread(vendor.wait_for_requests, 2)
+        await world.gate.aclose()
+        return await asyncio.gather(*requests)
+
+    assert [response.json()["code"] for response in world.run(closed())] == ["overloaded"] * 4
+    assert world.seen == []
+    world.close()
 
 
 def test_a_vendor_that_hangs_holds_up_no_other(kind, vendor, monkeypatch):
