@@ -66,7 +66,8 @@ def _growing(what: str, took: dict[int, float], shown: Callable[[float], str]) -
     least = min(took)
     for number, seconds in took.items():
         against = "" if number == least else f"{least:,}: {shown(took[least])}"
-        yield Row(what.format(number), shown(seconds), against, seconds / took[least] if against else None)
+        ratio = took[least] / seconds if shown is per_second else seconds / took[least]  # of what is shown
+        yield Row(what.format(number), shown(seconds), against, ratio if against else None)
 
 
 async def _by_rules() -> dict[int, float]:
