@@ -1,4 +1,4 @@
-"""Calls to vendors by aiohttp, where the extra `fast` is installed: ten times as many a second. Judges no reply.
+"""Calls to vendors by aiohttp, where the extra `fast` is installed: several times as many a second. Judges no reply.
 
 httpcore looks at every connection of its pool for every request; aiohttp keeps those that are free in a queue. What
 holds for the one holds for the other: one deadline for the whole call, capped replies, no redirects, no cookies, no
