@@ -31,7 +31,7 @@ class RecordedBody:
         self._spent = 0.0  # seconds
         self._messages: deque[tuple[Message, int | None]] = deque()  # with the length of a body that is in the spool
         self._size = 0
-        self._spool: Spool | None = None  # what comes after the first messages
+        self._spool = Spool(in_memory=0)  # what comes after the first messages
         self._ended = False
 
     @property
@@ -72,19 +72,17 @@ class RecordedBody:
         if not self._messages:
             return await self._receive()
         message, length = self._messages.popleft()
-        if length is not None and self._spool is not None:
+        if length is not None:
             message["body"] = self._spool.read(length)
         return message
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""
-        if self._spool is not None:
-            self._spool.rewind()
+        self._spool.rewind()
 
     def close(self) -> None:
         """Drop what is kept on disk."""
-        if self._spool is not None:
-            self._spool.close()
+        self._spool.close()
 
     async def _next(self, timeout: float) -> Message:
         loop = asyncio.get_running_loop()
@@ -103,6 +101,4 @@ class RecordedBody:
             self._messages.append((message, None))
             return
         self._messages.append(({**message, "body": b""}, len(body)))
-        if self._spool is None:
-            self._spool = Spool(in_memory=0)
         self._spool.write(body)

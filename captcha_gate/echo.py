@@ -27,8 +27,11 @@ def without_token(verdict: Verdict, private: Iterable[str]) -> Verdict:
         private: the token's fields, and the secrets of the account.
     """
     known = _Private.of(private)
-    told = MappingProxyType(_cleaned(verdict.detail, known))
-    return replace(verdict, provider_reason=_line(verdict.provider_reason, known), detail=told)
+    return replace(
+        verdict,
+        provider_reason=_line(verdict.provider_reason, known),
+        detail=MappingProxyType(_cleaned(verdict.detail, known)),
+    )
 
 
 def without_echo(said: str, private: Iterable[str]) -> str:
@@ -53,7 +56,7 @@ def _line(said: str, known: _Private) -> str:
 
 
 def _cleaned(told: Any, known: _Private) -> Any:
-    if isinstance(told, (dict, Mapping)):  # the first is all that JSON has, and needs no look at the second
+    if isinstance(told, Mapping):
         kept = {key: item for key, item in told.items() if not (_echoes(key, known) or _echoes(item, known))}
         return {key: _cleaned(item, known) for key, item in kept.items()}
     if isinstance(told, (list, tuple)):

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captcha_gate.conclusions import cleared, concluded, exempt, place_of, refused, unreadable
 from captcha_gate.decision import Basis, Decision, Verdict
@@ -159,9 +159,11 @@ class Gate:
     def answered(self, decision: Decision, view: RequestView, answer: Answer) -> Flow[Left]:
         """What the application's answer to a request leaves for later ones."""
         rule, passed = self.policy.named[decision.rule], self._passed(decision)
-        terms: dict[str, Any] = {"clearances": self._clearances, "now": self._clock(), "new_id": self._new_id}
+        clearances, now, new_id = self._clearances, self._clock(), self._new_id
         try:
-            return (yield from after(decision, rule, passed, view, answer, **terms))
+            return (
+                yield from after(decision, rule, passed, view, answer, clearances=clearances, now=now, new_id=new_id)
+            )
         except Exception as error:  # noqa: BLE001 - a bug must not cost anybody the application's answer
             return Left([], forgotten=place_of(error))
 

@@ -260,10 +260,7 @@ class Policy:
 
         Said of ordinary paths only; the others take the long way. This is all that most requests cost.
         """
-        others = self.unindexed
-        if others is None or not is_ordinary(path) or self.index.concerns(path):
-            return False
-        return not others or not any(other.takes(path) for other in others)
+        return self._indexed_alone(path) and not self.index.concerns(path)
 
     def spares(self, method: str, path: str) -> bool:
         """Whether all rules that can concern a path are for other methods, whatever else the request holds.
@@ -272,10 +269,16 @@ class Policy:
             method: the only one that the request may ask for, in upper case.
             path: as for `ignores`.
         """
+        return self._indexed_alone(path) and not any(
+            self.rules[number].matcher.takes(method) for number in self.index.candidates(trimmed(path))
+        )
+
+    def _indexed_alone(self, path: str) -> bool:
+        """Whether a path can be taken in one way only, and no other rules can concern it than the index knows of."""
         others = self.unindexed
-        if others is None or not is_ordinary(path) or any(other.takes(path) for other in others):
+        if others is None or not is_ordinary(path):
             return False
-        return not any(self.rules[number].matcher.takes(method) for number in self.index.candidates(trimmed(path)))
+        return not others or not any(other.takes(path) for other in others)
 
     def forgetful(self, *, shared_store: bool) -> str | None:
         """What several processes would get wrong; `None` where nothing is.

@@ -56,7 +56,7 @@ class SyncFetcher:
             return self._own_pool().send(fetch)
         except FAILURES as error:
             failed = failure(error)
-        if failed.reason is Reason.TIMEOUT and is_crowded(begun + fetch.timeout, tolerable(fetch.timeout)):
+        if failed.reason is Reason.TIMEOUT and is_crowded(begun, fetch.timeout):
             raise _too_busy()
         raise failed
 

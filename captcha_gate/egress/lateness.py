@@ -25,23 +25,23 @@ def tolerable(timeout: float) -> float:
     return max(_LAG * timeout, _LEAST_LAG)
 
 
-def is_crowded(due: float, tolerable: float) -> bool:
+def is_crowded(begun: float, timeout: float) -> bool:
     """Whether this thread gets its turns so late that a call may have timed out for that alone.
 
     A thread cannot see how late it was at each step of a call, but it can see how late it is now.
 
     Args:
-        due: when the call was to end, on the monotonic clock.
-        tolerable: seconds.
+        begun: when the call began, on the monotonic clock.
+        timeout: its seconds.
     """
-    late = time.monotonic() - due
+    late = time.monotonic() - begun - timeout
     for _ in range(_TURNS):
-        if late > tolerable:
-            break
-        begun = time.monotonic()
+        if late > tolerable(timeout):
+            return True
+        asleep = time.monotonic()
         time.sleep(_MOMENT)
-        late += time.monotonic() - begun - _MOMENT
-    return late > tolerable
+        late += time.monotonic() - asleep - _MOMENT
+    return late > tolerable(timeout)
 
 
 class LoopWatch:

@@ -61,6 +61,20 @@ class _Queues(Generic[S]):
         return len(self._queues)
 
 
+class _Taken(Generic[S]):
+    """A slot for as long as a call takes. A class, for a generator would cost each call three times as much."""
+
+    __slots__ = ("_fetch", "_queue", "_queues")
+    _queue: _Queue[S]
+
+    def __init__(self, queues: _Queues[S], fetch: Fetch) -> None:
+        self._queues = queues
+        self._fetch = fetch
+
+    def _leave(self) -> None:
+        self._queues.leave(self._queue)
+
+
 class SyncSlots(_Queues[threading.Semaphore]):
     """For threads.
 
@@ -77,32 +91,24 @@ class SyncSlots(_Queues[threading.Semaphore]):
         Raises:
             FetchError: none was free in time, or too many wait already.
         """
-        return _Taken(self, fetch)
+        return _SyncTaken(self, fetch)
 
 
-class _Taken(AbstractContextManager[None]):
-    """A slot for as long as a call takes. A class, for a generator would cost each call three times as much."""
-
-    __slots__ = ("_fetch", "_queue", "_slots")
-
-    def __init__(self, slots: SyncSlots, fetch: Fetch) -> None:
-        self._slots = slots
-        self._fetch = fetch
-
+class _SyncTaken(_Taken[threading.Semaphore], AbstractContextManager[None]):
     def __enter__(self) -> None:
-        self._queue = self._slots.enter(self._fetch)
+        self._queue = self._queues.enter(self._fetch)
         free = False
         try:
             free = self._queue.semaphore.acquire(timeout=self._fetch.timeout)
         finally:
             if not free:
-                self._slots.leave(self._queue)
+                self._leave()
         if not free:
             raise all_busy()
 
     def __exit__(self, *_: object) -> None:
         self._queue.semaphore.release()
-        self._slots.leave(self._queue)
+        self._leave()
 
 
 class AsyncSlots(_Queues[asyncio.Semaphore]):
@@ -127,35 +133,26 @@ class AsyncSlots(_Queues[asyncio.Semaphore]):
         self._one_left.set()
 
 
-class _AsyncTaken(AbstractAsyncContextManager[None]):
-    """`_Taken` for an event loop."""
-
-    __slots__ = ("_fetch", "_queue", "_slots")
-
-    def __init__(self, slots: AsyncSlots, fetch: Fetch) -> None:
-        self._slots = slots
-        self._fetch = fetch
-
+class _AsyncTaken(_Taken[asyncio.Semaphore], AbstractAsyncContextManager[None]):
     async def __aenter__(self) -> None:
-        self._queue = self._slots.enter(self._fetch)
-        semaphore = self._queue.semaphore
+        self._queue = self._queues.enter(self._fetch)
+        free = False
         try:
-            if semaphore.locked():
-                await _acquired(semaphore, self._fetch.timeout)
-            else:
-                await semaphore.acquire()  # at once: the usual case pays for no timer
-        except BaseException:
-            self._slots.leave(self._queue)
-            raise
+            free = await _acquired(self._queue.semaphore, self._fetch.timeout)
+        finally:
+            if not free:
+                self._leave()
 
     async def __aexit__(self, *_: object) -> None:
         self._queue.semaphore.release()
-        self._slots.leave(self._queue)
+        self._leave()
 
 
-async def _acquired(semaphore: asyncio.Semaphore, timeout: float) -> None:
+async def _acquired(semaphore: asyncio.Semaphore, timeout: float) -> bool:
+    if not semaphore.locked():
+        return await semaphore.acquire()  # at once: the usual case pays for no timer
     try:
         async with asyncio.timeout(timeout):
-            await semaphore.acquire()
+            return await semaphore.acquire()
     except TimeoutError:
         raise all_busy() from None

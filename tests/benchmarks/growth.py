@@ -10,21 +10,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, aclosing
 from functools import partial
 from pathlib import Path
 from shutil import which
 from typing import Any
-from urllib.parse import urlencode
 
 from support.redis_server import RedisServer
 
 from benchmarks import worker
 from benchmarks.apps import app
-from benchmarks.measure import Row, afastest, micro, per_second
-from benchmarks.subjects import NoVendor, forwarded, in_headers, login_policy, many_rules, scope, token
+from benchmarks.measure import Row, afastest, micro, per_second, together
+from benchmarks.subjects import logged_in, login_policy, many_rules, visiting
 from benchmarks.vendor import vendor
+from benchmarks.verified import REQUESTS, decided, form
+from captcha_gate import Policy
 from captcha_gate.asgi import CaptchaGate
 
 __all__ = ["rows"]
@@ -35,7 +36,6 @@ _RULES = (10, 100, 1_000, 10_000)
 _EXPRESSIONS = (1, 10, 100)
 _KIB = (1, 10, 100, 1_000)
 _AT_ONCE = (1, 20, 200, 1_000)
-_VERIFIED = 2_000
 _WORKERS = (1, 2, 4)
 #: Claims that Redis is sent, and how many it is sent before its answers are read.
 _CLAIMS = 100_000
@@ -71,65 +71,30 @@ def _growing(what: str, took: dict[int, float], shown: Callable[[float], str]) -
 
 
 async def _by_rules() -> dict[int, float]:
-    gates = {number: CaptchaGate(app, many_rules(number)) for number in _RULES}
-    return await _each(gates, [f"/area5/item{number}/view" for number in range(_PATHS)])
+    return await _visited({number: many_rules(number) for number in _RULES})
 
 
 async def _by_expressions() -> dict[int, float]:
-    def policy(number: int) -> Any:
-        return login_policy(rules=[{"name": f"r{n}", "match": {"path_regex": f"/[a-z]+-{n}"}} for n in range(number)])
+    def rules(number: int) -> list[dict[str, Any]]:
+        return [{"name": f"r{n}", "match": {"path_regex": f"/[a-z]+-{n}"}} for n in range(number)]
 
-    gates = {number: CaptchaGate(app, policy(number)) for number in _EXPRESSIONS}
-    return await _each(gates, [f"/area5/item{number}/view" for number in range(_PATHS)])
+    return await _visited({number: login_policy(rules=rules(number)) for number in _EXPRESSIONS})
 
 
-async def _each(gates: dict[int, CaptchaGate], paths: list[str]) -> dict[int, float]:
-    """Seconds that a request for one of these paths takes."""
-
-    def timed(gate: CaptchaGate) -> Callable[[], Awaitable[float]]:
-        async def seconds() -> float:
-            scopes = [scope("GET", path) for path in paths]
-            begin = time.perf_counter()
-            for asked in scopes:
-                await gate(asked, _never, _drop)
-            return (time.perf_counter() - begin) / len(scopes)
-
-        return seconds
-
-    return await afastest({number: timed(gate) for number, gate in gates.items()}, _ROUNDS)
+async def _visited(policies: dict[int, Policy]) -> dict[int, float]:
+    paths = [f"/area5/item{number}/view" for number in range(_PATHS)]
+    subjects = {number: visiting(CaptchaGate(app, policy), paths) for number, policy in policies.items()}
+    return await afastest(subjects, _ROUNDS)
 
 
 async def _by_body() -> dict[int, float]:
-    gate = CaptchaGate(app, login_policy())
-    gate._fetcher = NoVendor()
-    form = [(b"content-type", b"application/x-www-form-urlencoded")]
-
-    def timed(kib: int) -> Callable[[], Awaitable[float]]:
-        async def seconds() -> float:
-            bodies = [b"text=" + b"x" * (kib * 1024 - 300) + b"&" + urlencode(token()).encode() for _ in range(30)]
-            begin = time.perf_counter()
-            for body in bodies:
-                await forwarded(gate, scope("POST", "/login", form), body)
-            return (time.perf_counter() - begin) / len(bodies)
-
-        return seconds
-
-    return await afastest({kib: timed(kib) for kib in _KIB}, _ROUNDS)
+    return await afastest({kib: decided(form(kib), 30) for kib in _KIB}, _ROUNDS)
 
 
 async def _by_requests(base_url: str) -> dict[int, float]:
     async with aclosing(CaptchaGate(app, login_policy(base_url))) as gate:
-
-        async def some(number: int) -> None:
-            for _ in range(number):
-                await forwarded(gate, scope("POST", "/login", in_headers()))
-
-        async def seconds(at_once: int) -> float:
-            begin = time.perf_counter()
-            await asyncio.gather(*(some(_VERIFIED // at_once) for _ in range(at_once)))
-            return (time.perf_counter() - begin) / _VERIFIED
-
-        return await afastest({number: partial(seconds, number) for number in _AT_ONCE}, _ROUNDS)
+        once = partial(logged_in, gate)
+        return await afastest({number: together(once, number, REQUESTS) for number in _AT_ONCE}, _ROUNDS)
 
 
 def _by_workers(store: str, number: int) -> float:
@@ -145,7 +110,7 @@ def _by_workers(store: str, number: int) -> float:
             one.stdin.write("go\n")
             one.stdin.flush()
         slowest = max(float(one.stdout.readline()) for one in workers)
-    return slowest / (number * worker.AT_ONCE * worker.EACH)
+    return slowest / (number * worker.NUMBER)
 
 
 def _one_redis(redis: RedisServer) -> Iterator[Row]:
@@ -175,11 +140,3 @@ def _claim() -> bytes:
     words = ["SET", f"captcha_gate:claim:{secrets.token_hex(32)}", "1", "PX", "900000", "NX"]
     lines = [f"*{len(words)}", *(line for word in words for line in (f"${len(word)}", word)), ""]
     return "\r\n".join(lines).encode()
-
-
-async def _never() -> Any:
-    raise RuntimeError("nobody reads here")
-
-
-async def _drop(_: Any) -> None:
-    pass

@@ -6,11 +6,13 @@ and of each the fastest round counts.
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Row", "afastest", "fastest", "micro", "per_second", "show"]
+__all__ = ["Row", "afastest", "fastest", "micro", "per_second", "show", "together"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,21 @@ async def afastest(subjects: Mapping[str, Callable[[], Awaitable[float]]], round
         for name, seconds in subjects.items():
             taken[name].append(await seconds())
     return {name: min(times) for name, times in taken.items()}
+
+
+def together(once: Callable[[], Awaitable[None]], at_once: int, number: int) -> Callable[[], Awaitable[float]]:
+    """Measure the seconds that one of so many takes, so many at once and each of those after the other."""
+
+    async def some() -> None:
+        for _ in range(number // at_once):
+            await once()
+
+    async def seconds() -> float:
+        begin = time.perf_counter()
+        await asyncio.gather(*(some() for _ in range(at_once)))
+        return (time.perf_counter() - begin) / number
+
+    return seconds
 
 
 def micro(seconds: float) -> str:

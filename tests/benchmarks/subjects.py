@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -20,11 +21,13 @@ __all__ = [
     "app",
     "forwarded",
     "in_headers",
+    "logged_in",
     "login",
     "login_policy",
     "many_rules",
     "scope",
     "token",
+    "visiting",
 ]
 
 #: As many as most browsers send at least.
@@ -94,6 +97,28 @@ def scope(method: str, path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -
         "headers": [*HEADERS, *headers],
         "client": ("127.0.0.1", 1),
     }
+
+
+async def logged_in(gate: Any) -> None:
+    """Send a new token to an ASGI application's /login."""
+    await forwarded(gate, scope("POST", "/login", in_headers()))
+
+
+def visiting(gate: Any, paths: list[str]) -> Callable[[], Awaitable[float]]:
+    """Measure the seconds that a GET of one of these paths takes."""
+
+    async def seconds() -> float:
+        scopes = [scope("GET", path) for path in paths]
+        begin = time.perf_counter()
+        for asked in scopes:
+            await gate(asked, None, _sent)
+        return (time.perf_counter() - begin) / len(scopes)
+
+    return seconds
+
+
+async def _sent(_: Any) -> None:
+    """Where the answers go. There have to be some: most of what other middleware costs is done to them."""
 
 
 async def forwarded(gate: Any, asked: dict[str, Any], body: bytes = b"") -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from asgi_csrf import asgi_csrf
 from starlette.middleware.cors import CORSMiddleware
 
 from benchmarks.measure import Row, afastest, micro
-from benchmarks.subjects import app, login_policy, many_rules, scope
+from benchmarks.subjects import app, login_policy, many_rules, visiting
 from captcha_gate.asgi import CaptchaGate
 
 __all__ = ["rows"]
@@ -55,23 +54,8 @@ async def _added(paths: list[str]) -> dict[str, float]:
         "regex": CaptchaGate(app, login_policy(**regex)),
     }
     repeated = paths * (_REQUESTS // len(paths))
-    took = await afastest({name: _timed(subject, repeated) for name, subject in subjects.items()}, _ROUNDS)
+    took = await afastest({name: visiting(subject, repeated) for name, subject in subjects.items()}, _ROUNDS)
     return {name: seconds - took["bare"] for name, seconds in took.items()}
-
-
-def _timed(subject: Any, paths: list[str]) -> Callable[[], Awaitable[float]]:
-    async def seconds() -> float:
-        scopes = [scope("GET", path) for path in paths]
-        begin = time.perf_counter()
-        for asked in scopes:
-            await subject(asked, None, _sent)
-        return (time.perf_counter() - begin) / len(scopes)
-
-    return seconds
-
-
-async def _sent(_: Any) -> None:
-    """Where the answers go. There have to be some: most of what other middleware costs is done to them."""
 
 
 class _Noop:

@@ -18,19 +18,19 @@ import httpx
 from support.redis_server import RedisServer
 
 from benchmarks.apps import app, endpoint
-from benchmarks.measure import Row, afastest, micro, per_second
-from benchmarks.subjects import NoVendor, forwarded, in_headers, login_policy, scope, token
+from benchmarks.measure import Row, afastest, micro, per_second, together
+from benchmarks.subjects import NoVendor, forwarded, in_headers, logged_in, login_policy, scope, token
 from benchmarks.vendor import vendor
 from captcha_gate import Policy
 from captcha_gate.asgi import CaptchaGate
 from captcha_gate.egress.pools import AsyncPool
 from captcha_gate.stores import redis as stores
 
-__all__ = ["rows"]
+__all__ = ["REQUESTS", "decided", "form", "rows"]
 
 _ROUNDS = 5
 #: Requests in a round, ten and more after each other: httpx is slow when its connections are all there, not before.
-_REQUESTS = 2_000
+REQUESTS = 2_000
 _FORM = [(b"content-type", b"application/x-www-form-urlencoded")]
 
 
@@ -70,39 +70,22 @@ async def _together(base_url: str, at_once: int, redis: str | None) -> dict[str,
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         url = f"{base_url}/validate?captcha_id=x"
         kinds = {
-            "fast": partial(_through, fast),
-            "plain": partial(_through, plain),
-            "httpx": partial(_through, endpoint(client, url)),
+            "fast": partial(logged_in, fast),
+            "plain": partial(logged_in, plain),
+            "httpx": partial(logged_in, endpoint(client, url)),
             "aiohttp": partial(_bare, session, url),
         }
         if redis is not None:
             shared = await stack.enter_async_context(aclosing(CaptchaGate(app, login_policy(base_url, store=redis))))
-            kinds["redis"] = partial(_through, shared)
-        subjects = {name: _timed(once, at_once) for name, once in kinds.items()}
+            kinds["redis"] = partial(logged_in, shared)
+        subjects = {name: together(once, at_once, REQUESTS) for name, once in kinds.items()}
         return await afastest(subjects, _ROUNDS)
-
-
-def _timed(once: Callable[[], Awaitable[None]], at_once: int) -> Callable[[], Awaitable[float]]:
-    async def some() -> None:
-        for _ in range(_REQUESTS // at_once):
-            await once()
-
-    async def seconds() -> float:
-        begin = time.perf_counter()
-        await asyncio.gather(*(some() for _ in range(at_once)))
-        return (time.perf_counter() - begin) / _REQUESTS
-
-    return seconds
 
 
 def _by_httpcore(policy: Policy) -> CaptchaGate:
     gate = CaptchaGate(app, policy)
     gate._fetcher._make_pool = partial(AsyncPool, httpx.create_ssl_context(trust_env=False))
     return gate
-
-
-async def _through(subject: Any) -> None:
-    await forwarded(subject, scope("POST", "/login", in_headers()))
 
 
 async def _bare(session: aiohttp.ClientSession, url: str) -> None:
@@ -112,8 +95,8 @@ async def _bare(session: aiohttp.ClientSession, url: str) -> None:
 
 def _alone() -> Iterator[Row]:
     """The gate with a vendor that answers in no time: what extracting, signing, claiming and deciding take."""
-    padding = {"headers": b"", "a form of 1 KiB": _form(1), "a form of 100 KiB": _form(100)}
-    took = asyncio.run(afastest({where: _decided(body) for where, body in padding.items()}, 7))
+    padding = {"headers": b"", "a form of 1 KiB": form(1), "a form of 100 KiB": form(100)}
+    took = asyncio.run(afastest({where: decided(body) for where, body in padding.items()}, 7))
     what = "verified request without the vendor's call, token in"
     headers = took.pop("headers")
     yield Row(f"{what} headers", micro(headers), "50 µs", headers / 50e-6, "≤ 1")
@@ -121,16 +104,18 @@ def _alone() -> Iterator[Row]:
         yield Row(f"{what} {where}", micro(seconds), f"in headers {micro(headers)}", seconds / headers)
 
 
-def _form(kib: int) -> bytes:
+def form(kib: int) -> bytes:
+    """What a form of this size has before its token."""
     return b"text=" + b"x" * (kib * 1024 - 300)
 
 
-def _decided(padding: bytes) -> Callable[[], Awaitable[float]]:
+def decided(padding: bytes, number: int = 500) -> Callable[[], Awaitable[float]]:
+    """Measure the seconds that a verification takes without the vendor, by a form that begins so or by headers."""
     gate = CaptchaGate(app, login_policy())
     gate._fetcher = NoVendor()
 
     async def seconds() -> float:
-        requests = [_request(padding) for _ in range(500)]
+        requests = [_request(padding) for _ in range(number)]
         begin = time.perf_counter()
         for asked, body in requests:
             await forwarded(gate, asked, body)

@@ -9,37 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from contextlib import aclosing
+from functools import partial
 
 from benchmarks.apps import app
-from benchmarks.subjects import NoVendor, forwarded, in_headers, login_policy, scope
+from benchmarks.measure import together
+from benchmarks.subjects import NoVendor, logged_in, login_policy
 from captcha_gate.asgi import CaptchaGate
 from captcha_gate.stores import redis as stores
 
-__all__ = ["AT_ONCE", "EACH"]
+__all__ = ["AT_ONCE", "NUMBER"]
 
-#: Requests at once, and of each of those how many after each other.
+#: Requests at once, and all told.
 AT_ONCE = 20
-EACH = 200
-
-
-async def _some(gate: CaptchaGate) -> None:
-    for _ in range(EACH):
-        await forwarded(gate, scope("POST", "/login", in_headers()))
+NUMBER = 4_000
 
 
 async def main(store: str) -> None:
     """Be one worker."""
     async with aclosing(CaptchaGate(app, login_policy(store=store))) as gate:
         gate._fetcher = NoVendor()
-        await forwarded(gate, scope("POST", "/login", in_headers()))
+        await logged_in(gate)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.readline()
-        begin = time.perf_counter()
-        await asyncio.gather(*(_some(gate) for _ in range(AT_ONCE)))
-        sys.stdout.write(f"{time.perf_counter() - begin}\n")
+        seconds = await together(partial(logged_in, gate), AT_ONCE, NUMBER)()
+        sys.stdout.write(f"{seconds * NUMBER}\n")
 
 
 if __name__ == "__main__":

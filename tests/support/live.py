@@ -74,21 +74,12 @@ class LiveWorld(World):
         """The same inside a loop."""
         return await asyncio.gather(*(self.apost(form) for form in forms))
 
-    async def aserves(self, forms: Callable[[], Iterable[dict[str, str]]]) -> bool:
+    def serves(self, forms: Callable[[], Iterable[dict[str, str]]]) -> bool:
         """Whether all these requests at once pass.
 
         Where this machine paused for longer than a call may take, they are asked once more, with new tokens: what is
         lost for ever stays lost.
         """
-        for _ in range(TRIES):
-            if {response.status_code for response in await self.atogether(forms())} == {200}:
-                return True
-        return False
-
-    def serves(self, forms: Callable[[], Iterable[dict[str, str]]]) -> bool:
-        """The same outside a loop, and for threads."""
-        if self.kind == "asgi":
-            return bool(self.run(self.aserves(forms)))
         return any({response.status_code for response in self.together(forms())} == {200} for _ in range(TRIES))
 
     async def apost(self, form: dict[str, str], url: str = "/login") -> httpx.Response:
