@@ -22,6 +22,7 @@ from captcha_gate.request import METHOD_HEADERS, RequestView, may_name_method
 if TYPE_CHECKING:
     import httpx
 
+    from captcha_gate.egress.fetch import AsyncFetcher
     from captcha_gate.request import Proxies
     from captcha_gate.stores.base import Store
 
@@ -188,24 +189,36 @@ class CaptchaGate:
         await send({"type": "http.response.start", "status": reply.status, "headers": _encoded(list(reply.headers))})
         await send({"type": "http.response.body", "body": b"" if view.method == "HEAD" else reply.body})
 
-    async def _run(self, flow: Flow[Any], body: RecordedBody) -> Any:
-        async def perform(effect: Effect[Any]) -> Any:
-            match effect:
-                case ReadChunk(timeout):
-                    return await body.read(timeout)
-                case Fetch():
-                    return await self._fetcher.perform(effect)
-                case StoreOp():
-                    reply = self._mounted.store.perform(effect)
-                    # `isawaitable` would take longer than a store in memory does.
-                    return await reply if hasattr(reply, "__await__") else reply
-                case Compute(call):
-                    return await asyncio.to_thread(call)
-                case Once():
-                    return await self._once.perform(effect, perform)
-            raise TypeError(f"nobody performs {type(effect).__name__}")
+    def _run(self, flow: Flow[Any], body: RecordedBody) -> Awaitable[Any]:
+        return arun(flow, _World(self._fetcher, self._mounted.store, self._once, body))
 
-        return await arun(flow, perform)
+
+class _World:
+    """Performs the effects of one request. An object, for a closure would be five, and each is alive while it waits."""
+
+    __slots__ = ("_body", "_fetcher", "_once", "_store")
+
+    def __init__(self, fetcher: AsyncFetcher, store: Store, once: AsyncOnce, body: RecordedBody) -> None:
+        self._fetcher = fetcher
+        self._store = store
+        self._once = once
+        self._body = body
+
+    async def __call__(self, effect: Effect[Any]) -> Any:
+        match effect:
+            case ReadChunk(timeout):
+                return await self._body.read(timeout)
+            case Fetch():
+                return await self._fetcher.perform(effect)
+            case StoreOp():
+                reply = self._store.perform(effect)
+                # `isawaitable` would take longer than a store in memory does.
+                return await reply if hasattr(reply, "__await__") else reply
+            case Compute(call):
+                return await asyncio.to_thread(call)
+            case Once():
+                return await self._once.perform(effect, self)
+        raise TypeError(f"nobody performs {type(effect).__name__}")
 
 
 class _Headers:
@@ -214,14 +227,12 @@ class _Headers:
     __slots__ = ("_exact", "_like", "_repeated")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self._exact: dict[str, str] = {}
+        pairs = [(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        self._exact = dict(pairs)
         self._repeated: dict[str, list[str]] = {}
-        for raw_name, raw_value in headers:
-            name, value = raw_name.lower().decode("latin-1"), raw_value.decode("latin-1")
-            if name in self._exact:
-                self._repeated.setdefault(name, [self._exact[name]]).append(value)
-            else:
-                self._exact[name] = value
+        if len(self._exact) < len(pairs):
+            for name, value in pairs:
+                self._repeated.setdefault(name, []).append(value)
         self._like = self._merged() if "_" in "".join(self._exact) else None
 
     def get_all(self, name: str) -> list[str]:

@@ -31,7 +31,7 @@ class RecordedBody:
         self._spent = 0.0  # seconds
         self._messages: deque[tuple[Message, int | None]] = deque()  # with the length of a body that is in the spool
         self._size = 0
-        self._spool = Spool(in_memory=0)  # what comes after the first messages
+        self._spool: Spool | None = None  # what comes after the first messages
         self._ended = False
 
     @property
@@ -72,17 +72,19 @@ class RecordedBody:
         if not self._messages:
             return await self._receive()
         message, length = self._messages.popleft()
-        if length is not None:
+        if length is not None and self._spool is not None:
             message["body"] = self._spool.read(length)
         return message
 
     def rewind(self) -> None:
         """Reading is over; playing back begins."""
-        self._spool.rewind()
+        if self._spool is not None:
+            self._spool.rewind()
 
     def close(self) -> None:
         """Drop what is kept on disk."""
-        self._spool.close()
+        if self._spool is not None:
+            self._spool.close()
 
     async def _next(self, timeout: float) -> Message:
         loop = asyncio.get_running_loop()
@@ -100,5 +102,7 @@ class RecordedBody:
         if self._size <= IN_MEMORY or not body:
             self._messages.append((message, None))
             return
+        if self._spool is None:
+            self._spool = Spool(in_memory=0)
         self._messages.append(({**message, "body": b""}, len(body)))
         self._spool.write(body)

@@ -29,6 +29,10 @@ class Breaker:
         self._failed_at: deque[float] = deque(maxlen=failures)
         self._open_until: float | None = None
 
+    def is_closed(self, now: float) -> bool:
+        """Whether the server is asked as usual."""
+        return self._open_until is None and not self.is_doubtful(now)
+
     def is_open(self, now: float) -> bool:
         """Whether the server is not to be asked."""
         return self._open_until is not None and now < self._open_until

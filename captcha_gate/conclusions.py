@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import replace
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from captcha_gate.decision import Basis, Decision, Verdict
@@ -42,7 +43,7 @@ def concluded(
         hostname=verdict.hostname,
         issued_at=verdict.issued_at,
         mode=rule.mode,
-        detail=verdict.detail,
+        detail=MappingProxyType(verdict.detail),
         basis=basis,
     )
     return _as_cleared(decision, Reason.REDIRECTED) if passed and basis is not None and basis.redirected else decision

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from captcha_gate.outcome import REASONS, Mode, Outcome, Reason
 
@@ -82,8 +82,7 @@ class Verdict:
         return cls(outcome=Outcome.MISCONFIGURED, reason=reason, provider_reason=provider_reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """Which token of which account a decision rests on, so that an inner gate does not ask twice."""
 
     claim: str | None  #: `None` where nothing was claimed, for the token did not get that far

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from captcha_gate.decision import Verdict
@@ -26,12 +25,13 @@ def without_token(verdict: Verdict, private: Iterable[str]) -> Verdict:
         verdict: the provider's.
         private: the token's fields, and the secrets of the account.
     """
+    if not (verdict.provider_reason or verdict.detail):
+        return verdict
     known = _Private.of(private)
-    return replace(
-        verdict,
-        provider_reason=_line(verdict.provider_reason, known),
-        detail=MappingProxyType(_cleaned(verdict.detail, known)),
-    )
+    said, told = _line(verdict.provider_reason, known), _cleaned(verdict.detail, known)
+    if said == verdict.provider_reason and told == verdict.detail:
+        return verdict
+    return replace(verdict, provider_reason=said, detail=told)
 
 
 def without_echo(said: str, private: Iterable[str]) -> str:
@@ -42,13 +42,13 @@ def without_echo(said: str, private: Iterable[str]) -> str:
 class _Private(NamedTuple):
     """Private values in the two forms by which an echo is recognised."""
 
-    whole: frozenset[str]
-    beginnings: tuple[str, ...]
+    whole: set[str]
+    beginnings: list[str]
 
     @classmethod
     def of(cls, values: Iterable[str]) -> _Private:
-        whole = frozenset([value.casefold() for value in values])
-        return cls(whole, tuple([value[:_BEGINNING] for value in whole if len(value) >= _TELLING]))
+        whole = {value.casefold() for value in values}
+        return cls(whole, [value[:_BEGINNING] for value in whole if len(value) >= _TELLING])
 
 
 def _line(said: str, known: _Private) -> str:
@@ -56,9 +56,12 @@ def _line(said: str, known: _Private) -> str:
 
 
 def _cleaned(told: Any, known: _Private) -> Any:
-    if isinstance(told, Mapping):
-        kept = {key: item for key, item in told.items() if not (_echoes(key, known) or _echoes(item, known))}
-        return {key: _cleaned(item, known) for key, item in kept.items()}
+    if isinstance(told, (dict, Mapping)):  # a dict, which it mostly is, is known at once
+        return {
+            key: _cleaned(item, known)
+            for key, item in told.items()
+            if not (_echoes(key, known) or _echoes(item, known))
+        }
     if isinstance(told, (list, tuple)):
         return [_cleaned(item, known) for item in told if not _echoes(item, known)]
     return told

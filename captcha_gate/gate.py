@@ -196,7 +196,6 @@ class Gate:
             now=self._clock(),
             token_hex=self._token_hex,
             client_ip=view.client_ip,
-            client_network=view.client_network,
             cookie=view.cookie,
         )
 

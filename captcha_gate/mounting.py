@@ -16,13 +16,12 @@ from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
 from captcha_gate.replies.refusal import Refusals
 from captcha_gate.report import LOGGER, OnDecision, Reporter
+from captcha_gate.request import PLAIN_METHODS
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
 
 __all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 
-#: Methods that are what they look like. A request with any other is looked at closely.
-_PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: A byte is sought in bytes in a fifth of the time that bytes are.
 _PERCENT: Final = ord("%")
 #: Paths that are remembered in each of two tables, and characters of one: at most 300 kB each.
@@ -53,7 +52,7 @@ class Mounted:
 
         A look at the path is enough, and all that most requests of most sites cost; most go to few paths.
         """
-        if method not in _PLAIN_METHODS or _PERCENT in raw_path:
+        if method not in PLAIN_METHODS or _PERCENT in raw_path:
             return False
         known = self.ignored.get(path)
         if known is None:

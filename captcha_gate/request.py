@@ -18,6 +18,7 @@ from captcha_gate.paths import below, mount_point, readings
 
 __all__ = [
     "METHOD_HEADERS",
+    "PLAIN_METHODS",
     "Address",
     "Headers",
     "Network",
@@ -27,6 +28,7 @@ __all__ = [
     "RequestView",
     "address_of",
     "may_name_method",
+    "network_of_client",
 ]
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -35,6 +37,8 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 #: RFC 9110 §9.1: a method is a token. Anything else is a trick or a broken client.
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+#: Methods that are what they look like. A request with any other is looked at closely.
+PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
 #: The headers by which a request may ask for another method than the one that it was sent with.
 METHOD_HEADERS: Final = (*_OVERRIDES, "upgrade")
@@ -154,7 +158,7 @@ class RequestView:
         """The path of the URL that the client used, decoded, its mount point included."""
         return self.path if self.mount else self.base + self.path
 
-    @cached_property
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """Every path reading with every method that the request asks for; overrides only ever add one.
 
@@ -163,7 +167,7 @@ class RequestView:
         """
         methods = dict.fromkeys([self._checked(self.method), *self._overrides()])
         paths = readings(self.path, self.mount, self.raw_path, self.own_mount)
-        return tuple(Reading(path, method) for path in paths for method in methods)
+        return tuple([Reading(path, method) for path in paths for method in methods])
 
     def _overrides(self) -> list[str]:
         """The methods that a framework might run instead of the one that was sent."""
@@ -185,6 +189,8 @@ class RequestView:
 
     @staticmethod
     def _checked(method: str) -> str:
+        if method in PLAIN_METHODS:
+            return method
         if not _METHOD.fullmatch(method):
             raise UnreadableRequest(Reason.BAD_METHOD, "the method is no token of RFC 9110")
         # Some servers hand `post` through, and frameworks run it as POST.
@@ -258,16 +264,22 @@ class RequestView:
     @property
     def client_network(self) -> str | None:
         """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
-        address = self.client_ip
-        return str(address) if isinstance(address, IPv4Address) else self.neighbourhood
+        return network_of_client(self.client_ip)
 
     @property
     def neighbourhood(self) -> str | None:
         """The network in which a client stays while its address changes: a /24, or a /64 of IPv6."""
         address = self.client_ip
-        if isinstance(address, IPv6Address):
-            return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-        return None if address is None else f"{IPv4Address(int(address) >> 8 << 8)}/24"
+        if isinstance(address, IPv4Address):
+            return f"{IPv4Address(int(address) >> 8 << 8)}/24"
+        return network_of_client(address)
+
+
+def network_of_client(address: Address | None) -> str | None:
+    """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
+    if isinstance(address, IPv6Address):
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return None if address is None else str(address)
 
 
 def may_name_method(query_string: str) -> bool:

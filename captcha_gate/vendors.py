@@ -139,7 +139,7 @@ class Vendors:
         server = None if provider.unprovable is not None else (provider.account_id, asked.url.netloc.decode("ascii"))
         self._refuse_too_soon(server)
         breaker = self._breaker(provider, server)
-        if breaker is not None and call.context is not None:
+        if breaker is not None and call.context is not None and not breaker.is_closed(self._monotonic()):
             yield from self._pass(breaker, provider, asked, call.context)
         begun = self._monotonic()
         try:

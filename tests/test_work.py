@@ -35,10 +35,10 @@ PATHS = (
     "/area5//item5/edit",
 )
 #: Objects that the garbage collector knows and that a request holds while its vendor is asked, and a tenth more.
-MOST_OBJECTS = 55
+MOST_OBJECTS = 43
 SCOPE = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "client": ("127.0.0.1", 1)}
 #: Calls of functions in the package for one verified request, as measured, and a tenth more.
-MOST_CALLS = {"wsgi": 345, "asgi": 360}
+MOST_CALLS = {"wsgi": 329, "asgi": 345}
 
 
 def many_rules(number):
@@ -326,6 +326,12 @@ def test_a_verified_request_calls_few_functions(world, kind):
     counts = calls_of(lambda: here.post(data=TOKEN))
     assert here.decisions[-1].verified
     assert 0 < counts.total() <= MOST_CALLS[kind], counts.most_common()
+
+
+def test_a_reply_is_parsed_once(world):
+    here = world()
+    counts = calls_of(lambda: here.post(data=TOKEN))
+    assert counts["reading.py:_without_repetition"] == str(PASSES).count("{")
 
 
 class Waiting:

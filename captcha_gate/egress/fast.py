@@ -28,6 +28,7 @@ from captcha_gate.effects import Fetch
 from captcha_gate.egress.base import CLOSING
 from captcha_gate.egress.resolver import Resolver
 from captcha_gate.egress.slots import AsyncSlots
+from captcha_gate.egress.time_limits import TimeLimits
 from captcha_gate.egress.wire import ReplyBody, all_busy, being_closed, headers_of
 
 __all__ = ["FastPool"]
@@ -36,6 +37,10 @@ __all__ = ["FastPool"]
 _KEEPALIVE: Final = 15.0
 #: Seconds that a look-up may take; the call's own deadline is shorter.
 _LONGEST: Final = 60.0
+#: Seconds after a reply in which the loop is up to date. Later on it gets a turn before a call, to hear which of its
+#: connections have been closed meanwhile: it may have stood still. With one before each of hundreds of calls, all of
+#: them would begin before any could end, and the garbage collector would look at them all the time.
+_HEARD_OF_ALL: Final = 0.01
 #: Ours is around the whole call. aiohttp's own cancels the task as well, and where somebody else does so at the same
 #: moment, it takes both for its own: a request that was given up would go on.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
@@ -55,6 +60,8 @@ class FastPool:
             limit=0, ssl=tls, resolver=_Addresses(), use_dns_cache=False, keepalive_timeout=_KEEPALIVE
         )
         self._slots = AsyncSlots()
+        self._limits = TimeLimits(asyncio.get_running_loop())
+        self._heard = 0.0  # when the latest reply came
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -69,7 +76,8 @@ class FastPool:
         """As `base.Pool.send`."""
         deadline = time.monotonic() + fetch.timeout
         async with self._slots.taken(fetch):
-            await asyncio.sleep(0)  # the loop hears first which of its connections have been closed meanwhile
+            if time.monotonic() - self._heard > _HEARD_OF_ALL:
+                await asyncio.sleep(0)
             if self._session.closed:
                 raise being_closed()
             return await self._send(fetch.request, deadline)
@@ -78,9 +86,8 @@ class FastPool:
         headers = CIMultiDict([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers_of(request)])
         body: ReplyBody | None = None
         try:
-            async with (
-                asyncio.timeout(_left(deadline)),
-                self._session.request(
+            with self._limits.within(_left(deadline)):
+                async with self._session.request(
                     request.method,
                     _url(str(request.url)),
                     data=request.content or None,
@@ -89,18 +96,18 @@ class FastPool:
                     # It adds nothing else that `headers_of` does not have; to be told so costs a tenth of the call.
                     skip_auto_headers=None if "Content-Type" in headers else ("Content-Type",),
                     timeout=_NO_TIMEOUT,
-                ) as response,
-            ):
-                body = ReplyBody(response.status, response.raw_headers)
-                while chunk := await response.content.readany():
-                    if not body.feed(chunk):
-                        break
+                ) as response:
+                    body = ReplyBody(response.status, response.raw_headers)
+                    while chunk := await response.content.readany():
+                        if not body.feed(chunk):
+                            break
         except _FAILURES as error:
             if self._session.closed:
                 raise being_closed() from error
             if body is None:
                 raise _as_httpcore(error) from error
             return body.response(_as_httpcore(error))
+        self._heard = time.monotonic()
         return body.response()
 
     async def aclose(self) -> None:

@@ -138,7 +138,9 @@ class _AsyncTaken(_Taken[asyncio.Semaphore], AbstractAsyncContextManager[None]):
         self._queue = self._queues.enter(self._fetch)
         free = False
         try:
-            free = await _acquired(self._queue.semaphore, self._fetch.timeout)
+            semaphore = self._queue.semaphore
+            # At once is the usual case, which pays for no timer.
+            free = await (_acquired(semaphore, self._fetch.timeout) if semaphore.locked() else semaphore.acquire())
         finally:
             if not free:
                 self._leave()
@@ -149,8 +151,6 @@ class _AsyncTaken(_Taken[asyncio.Semaphore], AbstractAsyncContextManager[None]):
 
 
 async def _acquired(semaphore: asyncio.Semaphore, timeout: float) -> bool:
-    if not semaphore.locked():
-        return await semaphore.acquire()  # at once: the usual case pays for no timer
     try:
         async with asyncio.timeout(timeout):
             return await semaphore.acquire()

@@ -17,6 +17,7 @@ from captcha_gate.egress.deadline import DEADLINE
 from captcha_gate.egress.own_lacks import own_fault
 from captcha_gate.errors import FetchError
 from captcha_gate.outcome import Reason
+from captcha_gate.providers.asking import FormPost
 
 __all__ = [
     "FAILURES",
@@ -57,7 +58,7 @@ def prepare(fetch: Fetch) -> None:
 
 def headers_of(request: httpx.Request) -> list[tuple[bytes, bytes]]:
     """The request's headers, and those that every request has."""
-    own = request.headers.raw
+    own = request.raw_headers if isinstance(request, FormPost) else request.headers.raw
     names = {name.lower() for name, _ in own}
     return own + [header for header in _HEADERS if header[0] not in names]
 
@@ -129,8 +130,9 @@ class _Reply(httpx.Response):
 
 def _compressed(headers: Iterable[tuple[bytes, bytes]]) -> FetchError | None:
     """Nothing is ever decompressed: a small reply could be a large one."""
-    if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in headers):
-        return FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")
+    for name, value in headers:
+        if name.lower() == b"content-encoding" and value.lower() != b"identity":
+            return FetchError(Reason.BAD_REPLY, "the reply is compressed, which we did not ask for")
     return None
 
 

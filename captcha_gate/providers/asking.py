@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote_plus, urlsplit
@@ -13,7 +13,7 @@ import httpx
 
 from captcha_gate.providers.context import Context
 
-__all__ = ["address", "allows", "client_address", "form", "origin_of"]
+__all__ = ["FormPost", "address", "allows", "client_address", "form", "origin_of"]
 
 #: What needs no escape in a form, and what does.
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~\-]*+")
@@ -57,22 +57,37 @@ def form(url: httpx.URL, fields: Mapping[str, str], headers: Mapping[str, str] =
         fields: in order.
         headers: further ones; `Host`, `Content-Length` and `Content-Type` are there already.
     """
-    body = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
-    all_headers = [
-        (b"Host", url.netloc),
-        *[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
-        (b"Content-Length", b"%d" % len(body)),
-        (b"Content-Type", b"application/x-www-form-urlencoded"),
-    ]
-    return _Post(url, all_headers, body)
+    body = "&".join([f"{_quoted_name(name)}={_quoted(value)}" for name, value in fields.items()]).encode("ascii")
+    return FormPost(url, headers, body)
 
 
-class _Post(httpx.Request):
-    """A request as it is to be sent: given a stream, httpx looks for nothing to add, and `content` need not be read."""
+class FormPost(httpx.Request):
+    """A form as it is to be sent. httpx has nothing to add, and makes what it has of a request for who asks for it."""
 
-    def __init__(self, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        super().__init__("POST", url, headers=headers, stream=httpx.ByteStream(body))
+    def __init__(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> None:
+        self.method = "POST"
+        self.url = url
+        self.extensions = {}
+        self._further = headers
         self._body = body
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """All of them, in the order in which httpx has them."""
+        return [
+            (b"Host", self.url.netloc),
+            *[(name.encode("ascii"), value.encode("ascii")) for name, value in self._further.items()],
+            (b"Content-Length", b"%d" % len(self._body)),
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+        ]
+
+    @cached_property
+    def headers(self) -> httpx.Headers:  # type: ignore[override]
+        return httpx.Headers(self.raw_headers)
+
+    @cached_property
+    def stream(self) -> httpx.ByteStream:  # type: ignore[override]
+        return httpx.ByteStream(self._body)
 
     @property
     def content(self) -> bytes:
@@ -81,8 +96,18 @@ class _Post(httpx.Request):
 
 def _quoted(text: str) -> str:
     # Most text is as it has to be, and of what is not, little has to be escaped: the padding of a base64.
-    return text if _UNRESERVED.fullmatch(text) else _RESERVED.sub(_escaped, text)
+    if (text.isalnum() and text.isascii()) or _UNRESERVED.fullmatch(text):
+        return text
+    return _RESERVED.sub(_escaped, text)
+
+
+#: Of names there are a few dozen.
+_quoted_name: Final = lru_cache(maxsize=256)(_quoted)
 
 
 def _escaped(reserved: re.Match[str]) -> str:
-    return quote_plus(reserved[0])
+    return _escape(reserved[0])
+
+
+#: What has to be escaped is the same few characters again and again.
+_escape: Final = lru_cache(maxsize=256)(quote_plus)

@@ -8,7 +8,6 @@ generator that yields each `httpx.Request` it needs and is sent the response.
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -24,6 +23,7 @@ from captcha_gate.decision import Verdict
 from captcha_gate.effects import Effect
 from captcha_gate.providers.asking import allows, origin_of
 from captcha_gate.providers.context import Claimed, Context
+from captcha_gate.providers.reading import is_json
 from captcha_gate.scalars import BaseUrl, Count, Duration, Name, ScriptUrl, Text, UrlPath
 from captcha_gate.tokens.fields import ClientField
 
@@ -206,13 +206,7 @@ class Provider(BaseModel, ABC):
         """Whether a reply shows that the vendor is up, whatever it says: a refusal of our key or a 429 does too."""
         if response.status_code >= 500:
             return False
-        if response.status_code != 200:
-            return True
-        try:
-            json.loads(response.content)
-        except (ValueError, RecursionError):
-            return False
-        return True
+        return response.status_code != 200 or is_json(response)
 
     def oddities(self) -> Iterator[tuple[str, str]]:
         """What is odd about the settings, but not wrong: keys and what to write instead."""
@@ -257,7 +251,11 @@ class Provider(BaseModel, ABC):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The account's secrets, by which a vendor's echo of one is recognised. Kept nowhere in the clear."""
-        return tuple([value.get_secret_value() for value in vars(self).values() if isinstance(value, SecretStr)])
+        return tuple([secret.get_secret_value() for secret in self._kept_secrets])
+
+    @cached_property
+    def _kept_secrets(self) -> tuple[SecretStr, ...]:
+        return tuple(value for value in vars(self).values() if isinstance(value, SecretStr))
 
     @cached_property
     def account_id(self) -> str:

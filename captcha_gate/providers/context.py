@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from captcha_gate.request import Address
+from captcha_gate.request import Address, network_of_client
 
 __all__ = ["Claimed", "Context"]
 
@@ -23,15 +23,18 @@ class Context:
         now: Unix time in seconds.
         token_hex: makes a random string of twice that many hexadecimal digits.
         client_ip: the client's address, as far as it can be trusted.
-        client_network: what one client can have: an IPv4 address, or a /64 of IPv6.
         cookie: the value of a cookie; `None` where it is missing or given more than once.
     """
 
     now: float
     token_hex: Callable[[int], str]
     client_ip: Address | None = None
-    client_network: str | None = None
     cookie: Callable[[str], str | None] = _no_cookie
+
+    @property
+    def client_network(self) -> str | None:
+        """What one client can have: an IPv4 address, or a /64 of IPv6; `None` where the address is unknown."""
+        return network_of_client(self.client_ip)
 
 
 class Claimed(NamedTuple):

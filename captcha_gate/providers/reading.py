@@ -12,7 +12,10 @@ from captcha_gate.decision import Verdict
 from captcha_gate.errors import BadReply
 from captcha_gate.outcome import Outcome, Reason
 
-__all__ = ["json_object", "judged", "meaning", "refusal_by_status", "text_of"]
+__all__ = ["is_json", "json_object", "judged", "meaning", "refusal_by_status", "text_of"]
+
+#: Where a reply keeps what it says: whether it is an answer at all and what it answers are asked one after the other.
+_READ: Final = "captcha_gate.read"
 
 
 def refusal_by_status(response: httpx.Response) -> Verdict | None:
@@ -54,18 +57,38 @@ def judged(response: httpx.Response, verdict_of: Callable[[Mapping[str, Any]], V
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:
-    """The reply as a JSON object, read strictly: UTF-8 without byte order mark, no name given twice.
+    """The reply as a JSON object, read strictly and once: UTF-8 without byte order mark, no name given twice.
 
     Raises:
         BadReply: it is anything else.
     """
-    try:
-        document = _STRICT.decode(response.content.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise BadReply(f"HTTP {response.status_code}: the reply is not JSON") from None
+    document = response.extensions.get(_READ)
+    if document is None:
+        try:
+            document = _STRICT.decode(response.content.decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise BadReply(f"HTTP {response.status_code}: the reply is not JSON") from None
+        response.extensions[_READ] = document
     if not isinstance(document, dict):
         raise BadReply(f"HTTP {response.status_code}: the reply is JSON, but no object")
     return document
+
+
+def is_json(response: httpx.Response) -> bool:
+    """Whether a reply is JSON of any kind: also an array, or an object that `json_object` does not believe."""
+    try:
+        json_object(response)
+    except BadReply:
+        return _is_loose_json(response.content)
+    return True
+
+
+def _is_loose_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _complete(want: Wanted, source: Source, values: Values) -> dict[str, str] | 
         }
         if len(fields) == len(names):
             complete.append(fields)
-    if any(other != complete[0] for other in complete[1:]):
+    if len(complete) > 1 and any(other != complete[0] for other in complete):
         raise RepeatedField(want.provider, next(iter(want.names)))
     return complete[0] if complete else None
 
@@ -98,7 +98,7 @@ def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
         # WSGI servers and proxies join a header that was sent twice with a comma, so one in a value cannot be told from
         # that: a token that holds one, as VAPTCHA's may, comes in the body.
         names = want.headers.values()
-        return {name: [item for value in view.headers.get_all(name) for item in _split(value)] for name in names}
+        return {name: _items(view.headers.get_all(name)) for name in names}
     return _values_of(want.all_names(source), view.query if source is Source.QUERY else view.cookies)
 
 
@@ -111,8 +111,8 @@ def _values_of(names: FieldNames, pairs: Pairs) -> Values:
     return values
 
 
-def _split(value: str) -> list[str]:
-    return [item.strip(" \t") for item in value.split(",")] if "," in value else [value.strip(" \t")]
+def _items(values: list[str]) -> list[str]:
+    return [item.strip(" \t") for value in values for item in value.split(",")]
 
 
 def _read_body(

@@ -13,6 +13,7 @@ from support.world import GEETEST
 
 from benchmarks.apps import app
 from captcha_gate import Policy, load_policy
+from captcha_gate.egress.wire import ReplyBody
 
 __all__ = [
     "GEETEST",
@@ -59,11 +60,13 @@ def login_policy(base_url: str = "http://127.0.0.1:9", **top: Any) -> Policy:
 class NoVendor:
     """Performs the calls of a gate in no time: a vendor that says yes to everything."""
 
-    _ANSWER = httpx.Response(200, json={"status": "success", "result": "success", "reason": "", "captcha_args": {}})
+    _ANSWER = b'{"status":"success","result":"success","reason":"","captcha_args":{}}'
 
     async def perform(self, _: Any) -> httpx.Response:
-        """The answer."""
-        return self._ANSWER
+        """The answer, as a new one: each is read."""
+        reply = ReplyBody(200, ())
+        reply.feed(self._ANSWER)
+        return reply.response()
 
     async def aclose(self) -> None:
         """There is nothing to close."""
