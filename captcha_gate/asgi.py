@@ -286,4 +286,5 @@ def _view(scope: Scope, proxies: Proxies, own_mount: str) -> RequestView:
         outer=outer if isinstance(outer, Decision) else None,
         scheme=scope.get("scheme") or "http",
         base=(scope.get("root_path") or "").rstrip("/"),
+        may_override=_may_override(scope),
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from captcha_gate.errors import ClientGone, UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.spool import IN_MEMORY, Spool
+from captcha_gate.time_limits import within
 
 __all__ = ["Message", "RecordedBody"]
 
@@ -90,7 +91,7 @@ class RecordedBody:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            async with asyncio.timeout(timeout - self._spent):
+            with within(timeout - self._spent):
                 return await self._receive()
         except TimeoutError:
             raise UnreadableRequest(Reason.BODY_TOO_SLOW, "the body took too long to arrive") from None

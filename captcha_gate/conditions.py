@@ -70,8 +70,12 @@ class Path:
     client_chosen: ClassVar = False
 
     def holds(self, view: RequestView, reading: Reading) -> bool:
+        return self.takes(reading.path)
+
+    def takes(self, path: str) -> bool:
+        """Whether a path, without trailing slashes, fits any of them."""
         for pattern in self.patterns:  # noqa: SIM110 - here and below, for each request: a generator takes twice as long
-            if pattern.matches(reading.path):
+            if pattern.matches(path):
                 return True
         return False
 
@@ -266,10 +270,19 @@ class Matcher:
                 return False
         return True
 
-    def takes(self, method: str) -> bool:
-        """Whether it can hold at all for a request with no other method than this."""
-        methods = self.condition("methods")
-        return not isinstance(methods, Methods) or methods.takes(method)
+    @property
+    def looks_further(self) -> bool:
+        """Whether it takes more to know than path and method."""
+        return not all(isinstance(condition, (Path, PathRegex, Methods)) for condition in self.conditions)
+
+    def may_hold(self, reading: Reading) -> bool:
+        """Whether it can hold at all for a request that has no other reading."""
+        for condition in self.conditions:
+            if isinstance(condition, Methods) and not condition.takes(reading.method):
+                return False
+            if isinstance(condition, (Path, PathRegex)) and not condition.takes(reading.path):
+                return False
+        return True
 
     def condition(self, key: str) -> Condition | None:
         """The condition with this key, if there is one."""

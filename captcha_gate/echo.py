@@ -52,10 +52,12 @@ class _Private(NamedTuple):
 
 
 def _line(said: str, known: _Private) -> str:
-    return "" if _echoes(said, known) else said[:_KEPT]
+    return "" if not said or _echoes(said, known) else said[:_KEPT]
 
 
 def _cleaned(told: Any, known: _Private) -> Any:
+    if not told:
+        return told
     if isinstance(told, (dict, Mapping)):  # a dict, which it mostly is, is known at once
         return {
             key: _cleaned(item, known)

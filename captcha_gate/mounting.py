@@ -14,19 +14,15 @@ from captcha_gate.conditions import SAFE_METHODS
 from captcha_gate.endpoints.table import Endpoints
 from captcha_gate.errors import PolicyError
 from captcha_gate.gate import Gate
+from captcha_gate.paths import has_room
 from captcha_gate.replies.refusal import Refusals
 from captcha_gate.report import LOGGER, OnDecision, Reporter
-from captcha_gate.request import PLAIN_METHODS
+from captcha_gate.request import PERCENT, PLAIN_METHODS
 from captcha_gate.rules import Policy
 from captcha_gate.stores.base import Store, open_store
 
 __all__ = ["Mounted", "PolicySource", "mount", "own_mount_point", "takes"]
 
-#: A byte is sought in bytes in a fifth of the time that bytes are.
-_PERCENT: Final = ord("%")
-#: Paths that are remembered in each of two tables, and characters of one: at most 300 kB each.
-_REMEMBERED: Final = 1024
-_SHORT_PATH: Final = 256
 #: Middlewares that an application may stand behind.
 _MAX_LAYERS: Final = 32
 
@@ -45,19 +41,18 @@ class Mounted:
     refusals: Refusals
     report: Reporter
     ignored: dict[str, bool] = field(default_factory=dict)  #: by paths that came before
-    spared: dict[tuple[str, str], bool] = field(default_factory=dict)  #: by methods and paths that came before
 
     def ignores(self, method: str, path: str, raw_path: bytes = b"") -> bool:
         """Whether neither a rule nor an endpoint can concern a request without a mount point.
 
         A look at the path is enough, and all that most requests of most sites cost; most go to few paths.
         """
-        if method not in PLAIN_METHODS or _PERCENT in raw_path:
+        if method not in PLAIN_METHODS or PERCENT in raw_path:
             return False
         known = self.ignored.get(path)
         if known is None:
             known = self.policy.ignores(path) and path not in self.endpoints.paths
-            if _has_room(self.ignored, path):
+            if has_room(self.ignored, path):
                 self.ignored[path] = known
         return known
 
@@ -66,23 +61,10 @@ class Mounted:
 
         Holds only where the request asks for no other method than its own.
         """
-        if method not in SAFE_METHODS or _PERCENT in raw_path:
+        if method not in SAFE_METHODS or PERCENT in raw_path:
             return False
-        known = self.spared.get((method, path))
-        if known is None:
-            known = self.policy.spares(method, path) and path not in self.endpoints.paths
-            if _has_room(self.spared, path):
-                self.spared[method, path] = known
-        return known
-
-
-def _has_room(known: dict[Any, bool], path: str) -> bool:
-    """Whether an answer about a path is remembered. Never too many, whatever clients ask for."""
-    if len(path) > _SHORT_PATH:
-        return False
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    return True
+        settled = self.policy.settled(method, path)
+        return settled is not None and settled.rule is None and path not in self.endpoints.paths
 
 
 def mount(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes
 
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Reason
 
-__all__ = ["below", "is_ordinary", "mount_point", "readings", "trimmed"]
+__all__ = ["below", "has_room", "is_ordinary", "mount_point", "readings", "trimmed"]
 
 #: gunicorn cuts its request line at 4094 and nginx at 8192: a longer path is nobody's honest URL.
 MAX_PATH: Final = 8192
@@ -22,6 +22,10 @@ MAX_PATH: Final = 8192
 MAX_READINGS: Final = 256
 #: Characters of all readings of a path together: each of them is matched, by every regular expression.
 MAX_EXPANDED: Final = 64 * 1024
+
+#: Paths about which something is remembered, and characters of one: at most 300 kB for each thing that is.
+_REMEMBERED: Final = 1024
+_SHORT_PATH: Final = 256
 
 #: One reading only: no escape, no doubled slash, no segment that begins with a dot, nothing that any framework would
 #: cut or fold. What is ordinary and does not fit (`/.well-known`) merely takes longer.
@@ -36,6 +40,15 @@ _ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 def is_ordinary(path: str) -> bool:
     """Whether a decoded path can be taken in one way only."""
     return len(path) <= MAX_PATH and _ORDINARY.fullmatch(path) is not None
+
+
+def has_room(known: dict[Any, Any], path: str) -> bool:
+    """Whether what was found out about a path is remembered. Never too much, whatever clients ask for."""
+    if len(path) > _SHORT_PATH:
+        return False
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    return True
 
 
 def trimmed(path: str) -> str:

@@ -18,6 +18,7 @@ from captcha_gate.paths import below, mount_point, readings
 
 __all__ = [
     "METHOD_HEADERS",
+    "PERCENT",
     "PLAIN_METHODS",
     "Address",
     "Headers",
@@ -39,6 +40,8 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 #: Methods that are what they look like. A request with any other is looked at closely.
 PLAIN_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: A byte is sought in bytes in a fifth of the time that bytes are.
+PERCENT: Final = ord("%")
 _OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
 #: The headers by which a request may ask for another method than the one that it was sent with.
 METHOD_HEADERS: Final = (*_OVERRIDES, "upgrade")
@@ -125,6 +128,7 @@ class RequestView:
         many_processes: the server says that others like this one share the work.
         scheme: `http` or `https` (`ws`, `wss`), as the server has it.
         base: what stands before the path in the URL that the client used: `root_path` or `SCRIPT_NAME`.
+        may_override: a header or a parameter might ask for another method; false only where none can.
     """
 
     kind: str
@@ -142,6 +146,7 @@ class RequestView:
     many_processes: bool = False
     scheme: str = "http"
     base: str = ""
+    may_override: bool = True
 
     def header(self, name: str) -> str | None:
         """The header's only value; `None` where it is missing or, not to be trusted, given more than once."""
@@ -157,6 +162,18 @@ class RequestView:
     def path_from_root(self) -> str:
         """The path of the URL that the client used, decoded, its mount point included."""
         return self.path if self.mount else self.base + self.path
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether method and path are what they look like, as far as that can be seen without looking at the path."""
+        return not (
+            self.may_override
+            or self.method not in PLAIN_METHODS
+            or self.kind != "http"
+            or self.mount
+            or self.own_mount
+            or (self.raw_path and PERCENT in self.raw_path)
+        )
 
     @property
     def readings(self) -> tuple[Reading, ...]:

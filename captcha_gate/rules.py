@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from captcha_gate.conditions import Matcher, Methods, Path, PathRegex
 from captcha_gate.errors import UnreadableRequest
 from captcha_gate.outcome import Mode, Reason
-from captcha_gate.paths import is_ordinary, trimmed
+from captcha_gate.paths import has_room, is_ordinary, trimmed
 from captcha_gate.patterns import PathIndex, PathPattern
 from captcha_gate.request import Proxies, Reading, RequestView
 from captcha_gate.tokens.fields import TokenSettings, Wanted
@@ -33,6 +33,7 @@ __all__ = [
     "Policy",
     "Rule",
     "ScoreDemand",
+    "Settled",
     "Strength",
 ]
 
@@ -206,6 +207,12 @@ class Rule:
         return isinstance(methods, Methods) and "OPTIONS" in methods.written
 
 
+class Settled(NamedTuple):
+    """That nothing but method and path decides a request."""
+
+    rule: Rule | None  #: the one that decides; `None` where none concerns it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """The compiled content of a policy file. Made by `load_policy`, never by hand.
@@ -244,6 +251,9 @@ class Policy:
         Raises:
             UnreadableRequest: the request cannot be read, or two readings ask for two different verifications.
         """
+        settled = self.settled(view.method, view.path) if view.is_plain else None
+        if settled is not None:
+            return settled.rule
         picked = [self.first_rule(view, reading) for reading in view.readings]
         return _strongest(picked) if len(picked) > 1 else picked[0]
 
@@ -262,16 +272,34 @@ class Policy:
         """
         return self._indexed_alone(path) and not self.index.concerns(path)
 
-    def spares(self, method: str, path: str) -> bool:
-        """Whether all rules that can concern a path are for other methods, whatever else the request holds.
+    def settled(self, method: str, path: str) -> Settled | None:
+        """What decides every request with a method and a path, whatever else it holds; `None` where that matters.
+
+        Said of ordinary paths only, which can be taken in one way.
 
         Args:
             method: the only one that the request may ask for, in upper case.
-            path: as for `ignores`.
+            path: below the mount point.
         """
-        return self._indexed_alone(path) and not any(
-            self.rules[number].matcher.takes(method) for number in self.index.candidates(trimmed(path))
-        )
+        known = self._settled.get((method, path))
+        if known is None and (known := self._found_settled(method, path)) is not None and has_room(self._settled, path):
+            self._settled[method, path] = known
+        return known
+
+    def _found_settled(self, method: str, path: str) -> Settled | None:
+        if not is_ordinary(path):
+            return None
+        reading = Reading(trimmed(path), method)
+        for number in self.index.candidates(reading.path):
+            rule = self.rules[number]
+            if rule.matcher.may_hold(reading):
+                return None if rule.matcher.looks_further else Settled(rule)
+        return Settled(self.default)
+
+    @cached_property
+    def _settled(self) -> dict[tuple[str, str], Settled]:
+        """By methods and paths that came before."""
+        return {}
 
     def _indexed_alone(self, path: str) -> bool:
         """Whether a path can be taken in one way only, and no other rules can concern it than the index knows of."""

@@ -216,6 +216,7 @@ def _view(environ: Environ, proxies: Proxies) -> RequestView:
         many_processes=bool(environ.get("wsgi.multiprocess")),
         scheme=environ.get("wsgi.url_scheme") or "http",
         base=_decoded(environ.get("SCRIPT_NAME", "")),
+        may_override=_may_override(environ),
     )
 
 

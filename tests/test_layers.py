@@ -69,7 +69,7 @@ LAYERS = [
     ["passes.afterwards"],
     ["conclusions"],
     ["gate"],
-    ["drive", "egress.base", "egress.lateness", "egress.own_lacks", "egress.time_limits"],
+    ["drive", "egress.base", "egress.lateness", "egress.own_lacks", "time_limits"],
     ["egress.resolver"],
     ["egress.deadline"],
     ["egress.wire"],

@@ -18,8 +18,8 @@ import captcha_gate
 from captcha_gate.asgi import CaptchaGate as AsgiGate
 from captcha_gate.conditions import Matcher
 from captcha_gate.mounting import Mounted
-from captcha_gate.patterns import PathPattern
-from captcha_gate.request import Proxies
+from captcha_gate.patterns import PathIndex, PathPattern
+from captcha_gate.request import Proxies, RequestView
 from captcha_gate.stores.memory import MemoryStore
 
 PACKAGE = str(Path(captcha_gate.__file__).parent)
@@ -99,6 +99,12 @@ def calls_of(act):
     return counts
 
 
+def unasked(policy):
+    """The policy, as if nobody had come before."""
+    policy._settled.clear()
+    return policy
+
+
 def tried(monkeypatch, world, policy, path):
     """How many rules and how many patterns are tried for a path."""
     counts: Counter[str] = Counter()
@@ -112,7 +118,7 @@ def tried(monkeypatch, world, policy, path):
 
         monkeypatch.setattr(cls, name, counted)
 
-    here = world(policy)
+    here = world(unasked(policy))
     with monkeypatch.context() as monkeypatch:
         counting(Matcher, "holds")
         counting(PathPattern, "matches")
@@ -129,12 +135,12 @@ def test_ten_thousand_rules_are_no_more_to_try_than_ten(monkeypatch, world, few,
 
 
 def test_the_path_of_a_rule_is_tried_at_all(monkeypatch, world, many):
-    assert tried(monkeypatch, world, many, PATHS[0])["holds"] == 1
+    assert tried(monkeypatch, world, many, PATHS[0])["matches"] == 1
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_ten_thousand_rules_cause_no_more_calls_than_ten(world, few, many, path):
-    with_few, with_many = world(few), world(many)
+    with_few, with_many = world(unasked(few)), world(unasked(many))
     counts = calls_of(lambda: with_many.request("GET", path))
     assert counts == calls_of(lambda: with_few.request("GET", path))
     assert counts
@@ -226,8 +232,30 @@ def test_what_is_not_looked_at_is_what_no_rule_would_have_matched(monkeypatch, w
     quick = answers(world(policy))
     for look in ("ignores", "spares"):
         monkeypatch.setattr(Mounted, look, lambda *_: False)
+    monkeypatch.setattr(RequestView, "is_plain", False)
     assert quick == answers(world(policy))
     assert set(quick) == {200, 403}
+
+
+def test_which_rule_a_form_has_is_found_out_once(monkeypatch, world):
+    looked_up = []
+    real = PathIndex.candidates
+    here = world()
+    monkeypatch.setattr(PathIndex, "candidates", lambda *given: looked_up.append(given[1:]) or real(*given))
+    for _ in range(3):
+        here.post("/login", data={})
+    assert looked_up == [("/login",)]
+    assert [decision.rule for decision in here.decisions] == ["login"] * 3
+
+
+@pytest.mark.parametrize("length", [3, 300])
+def test_what_is_remembered_of_paths_has_an_end(world, length):
+    policy = policy_of({"name": "any", "match": "/any/**"})
+    here = world(policy)
+    for number in range(2000):
+        here.post("/any/" + f"{number:0{length}}", data={})
+    assert len(policy._settled) <= 1024
+    assert {decision.rule for decision in here.decisions} == {"any"}
 
 
 def test_a_clients_address_is_found_out_once(monkeypatch, world):

@@ -28,8 +28,8 @@ from captcha_gate.effects import Fetch
 from captcha_gate.egress.base import CLOSING
 from captcha_gate.egress.resolver import Resolver
 from captcha_gate.egress.slots import AsyncSlots
-from captcha_gate.egress.time_limits import TimeLimits
 from captcha_gate.egress.wire import ReplyBody, all_busy, being_closed, headers_of
+from captcha_gate.time_limits import within
 
 __all__ = ["FastPool"]
 
@@ -60,7 +60,6 @@ class FastPool:
             limit=0, ssl=tls, resolver=_Addresses(), use_dns_cache=False, keepalive_timeout=_KEEPALIVE
         )
         self._slots = AsyncSlots()
-        self._limits = TimeLimits(asyncio.get_running_loop())
         self._heard = 0.0  # when the latest reply came
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -86,7 +85,7 @@ class FastPool:
         headers = CIMultiDict([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers_of(request)])
         body: ReplyBody | None = None
         try:
-            with self._limits.within(_left(deadline)):
+            with within(_left(deadline)):
                 async with self._session.request(
                     request.method,
                     _url(str(request.url)),

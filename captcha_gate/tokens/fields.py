@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["VISIBLE", "ClientField", "FieldNames", "Source", "TokenSettings", "Values", "Wanted"]
+__all__ = ["VISIBLE", "ClientField", "FieldNames", "Source", "TokenSettings", "Values", "Wanted", "names_of"]
 
 #: What a source holds: each name that was asked for, with every value found, so that a repetition is seen.
 Values = Mapping[str, list[str]]
@@ -74,7 +74,7 @@ class TokenSettings:
     body_timeout: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldNames:
     """The names that a reader looks for.
 
@@ -86,6 +86,11 @@ class FieldNames:
     exact: frozenset[str]
     any_case: frozenset[str] = frozenset()
 
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest of them."""
+        return max((len(name.encode()) for name in self.exact | self.any_case), default=0)
+
     def known_as(self, given: str) -> str | None:
         """The name that a client's name stands for; `None` for one that nobody looks for."""
         if given in self.exact:
@@ -94,7 +99,7 @@ class FieldNames:
         return folded if folded in self.any_case else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wanted:
     """The fields of one provider under the names that one rule gives them.
 
@@ -153,7 +158,19 @@ class Wanted:
         """The client's names of the fields in one source: sets of which one must be complete, the usual one first."""
         return (self.headers,) if source is Source.HEADER else (self.names, *self.other_names)
 
-    def all_names(self, source: Source) -> FieldNames:
-        """Every name that a field may have in one source."""
-        names = frozenset(name for spelling in self.names_in(source) for name in spelling.values())
+    @cached_property
+    def all_names(self) -> FieldNames:
+        """Every name that a field may have, but for those of headers."""
+        names = frozenset(name for spelling in (self.names, *self.other_names) for name in spelling.values())
         return FieldNames(names - self.any_case, names & self.any_case)
+
+
+def names_of(wanted: Sequence[Wanted]) -> FieldNames:
+    """Every name that a field of any of these may have, but for those of headers."""
+    if len(wanted) == 1:
+        return wanted[0].all_names
+    all_names = [want.all_names for want in wanted]
+    return FieldNames(
+        frozenset().union(*(each.exact for each in all_names)),
+        frozenset().union(*(each.any_case for each in all_names)),
+    )

@@ -12,7 +12,7 @@ from captcha_gate.errors import RepeatedField, UnreadableRequest
 from captcha_gate.outcome import Reason
 from captcha_gate.request import Pairs, RequestView
 from captcha_gate.tokens.extractor import Extractor, malformed, too_many
-from captcha_gate.tokens.fields import FieldNames, Source, TokenSettings, Values, Wanted
+from captcha_gate.tokens.fields import FieldNames, Source, TokenSettings, Values, Wanted, names_of
 from captcha_gate.tokens.json_body import JsonExtractor
 from captcha_gate.tokens.multipart_body import MultipartExtractor, boundary_of
 from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
@@ -55,7 +55,7 @@ def find_token(wanted: Sequence[Wanted], settings: TokenSettings, view: RequestV
                 values = body[1] if body[0] is source else {}
             else:
                 continue
-            fields = _complete(want, source, values)
+            fields = _complete(want, source, values) if values else None
             if fields is not None:
                 return Token(want.provider, source, fields)
     return None
@@ -98,8 +98,8 @@ def _outside_body(source: Source, want: Wanted, view: RequestView) -> Values:
         # WSGI servers and proxies join a header that was sent twice with a comma, so one in a value cannot be told from
         # that: a token that holds one, as VAPTCHA's may, comes in the body.
         names = want.headers.values()
-        return {name: _items(view.headers.get_all(name)) for name in names}
-    return _values_of(want.all_names(source), view.query if source is Source.QUERY else view.cookies)
+        return {name: _items(values) for name in names if (values := view.headers.get_all(name))}
+    return _values_of(want.all_names, view.query if source is Source.QUERY else view.cookies)
 
 
 def _values_of(names: FieldNames, pairs: Pairs) -> Values:
@@ -159,11 +159,7 @@ def _body_source(view: RequestView) -> Source | None:
 
 
 def _extractor(source: Source, wanted: Sequence[Wanted], view: RequestView) -> Extractor:
-    all_names = [want.all_names(source) for want in wanted]
-    names = FieldNames(
-        frozenset().union(*(each.exact for each in all_names)),
-        frozenset().union(*(each.any_case for each in all_names)),
-    )
+    names = names_of(wanted)
     if source is Source.JSON:
         return JsonExtractor(names)
     if view.media_type == "application/x-www-form-urlencoded":

@@ -19,16 +19,18 @@ class UrlEncodedExtractor:
         self.values: dict[str, list[str]] = {}
         self._names = names
         # Escaped, each byte takes three; decoding what is longer anyhow would be work for nothing.
-        self._longest = 3 * max((len(name.encode()) for name in names.exact | names.any_case), default=0)
+        self._longest = 3 * names.longest
         self._partial = bytearray()
         self._count = 0
 
     def feed(self, chunk: bytes) -> bool:
         head, *rest = chunk.split(b"&")
         self._partial += head
-        for piece in rest:
-            self._take(bytes(self._partial))
-            self._partial = bytearray(piece)
+        if rest:
+            *whole, last = rest
+            for pair in (bytes(self._partial), *whole):
+                self._take(pair)
+            self._partial = bytearray(last)
         return False
 
     def finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from policy.disguises import disguised
@@ -44,7 +45,11 @@ def test_a_path_that_the_gate_ignores_is_one_that_no_rule_matches(path):
         assert decided_by(POLICY, view_of(path=path)) is None
 
 
-METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS", "get", "PROPFIND"])
+def named(rule):
+    return rule and (rule.name or "default")
+
+
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS", "PROPFIND"])
 WITH_VISITS = policy_of(
     rule({"path": "/login", "methods": ["GET", "POST"]}, "visits"),
     rule("/login", "sent"),
@@ -53,20 +58,54 @@ WITH_VISITS = policy_of(
     rule({"path": "/shop/**", "methods": "any", "not": {"methods": "POST"}}, "not"),
 )
 
+DENYING = policy_of(rule("/a"), rule({"path": "/login", "client_ip": "192.0.2.1"}, "near"), default_action="deny")
+
 
 @settings(max_examples=400, deadline=None)
-@given(st.sampled_from([POLICY, WITH_VISITS]), METHODS, st.one_of(PATHLIKE, st.sampled_from(sorted(CONCERNED))))
-def test_a_method_that_the_gate_spares_on_a_path_is_one_that_no_rule_matches(policy, method, path):
-    if policy.spares(method, path):
-        assert decided_by(policy, view_of(method, path=path)) is None
+@given(
+    st.sampled_from([POLICY, WITH_VISITS, DENYING]), METHODS, st.one_of(PATHLIKE, st.sampled_from(sorted(CONCERNED)))
+)
+def test_what_method_and_path_settle_is_what_matching_finds(policy, method, path):
+    for _ in range(2):  # found out, then remembered
+        settled = policy.settled(method, path)
+        if settled is not None:
+            assert decided_by(policy, view_of(method, path=path)) == named(settled.rule)
 
 
-def test_visits_to_a_form_are_spared():
-    assert POLICY.spares("GET", "/login/")
-    assert POLICY.spares("HEAD", "/shop/a/b/pay")
-    assert not POLICY.spares("POST", "/login")
-    assert not WITH_VISITS.spares("GET", "/login")
-    assert not WITH_VISITS.spares("GET", "/shop/x")
+@pytest.mark.parametrize(
+    ("policy", "method", "path", "name"),
+    [
+        (POLICY, "POST", "/login", "login"),
+        (POLICY, "POST", "/login/", "login"),
+        (POLICY, "GET", "/login/", None),
+        (POLICY, "HEAD", "/shop/a/b/pay", None),
+        (POLICY, "POST", "/shop/a/b/pay", "pay"),
+        (POLICY, "POST", "/shop/a/b/pays", None),
+        (WITH_VISITS, "GET", "/login", "visits"),
+        (WITH_VISITS, "PUT", "/login", "sent"),
+        (WITH_VISITS, "POST", "/account/7/password", None),
+        (POLICY, "POST", "/wiki/Main/edit", "edit"),
+        (POLICY, "POST", "/wiki/Main/edits", None),
+        (DENYING, "GET", "/b", "default"),
+    ],
+)
+def test_method_and_path_settle_what_most_rules_are_about(policy, method, path, name):
+    settled = policy.settled(method, path)
+    assert settled is not None
+    assert named(settled.rule) == name
+
+
+@pytest.mark.parametrize(
+    ("policy", "method", "path"),
+    [
+        pytest.param(POLICY, "POST", "//login", id="several readings"),
+        pytest.param(WITH_VISITS, "PUT", "/account/7/password", id="a header"),
+        pytest.param(WITH_VISITS, "GET", "/shop/x", id="a match within"),
+        pytest.param(policy_of(rule("/a"), rule({"host": "b"}, "b")), "POST", "/b", id="a rule for any path"),
+    ],
+)
+def test_what_more_than_method_and_path_decides_is_not_settled(policy, method, path):
+    assert policy.settled(method, path) is None
 
 
 # Patterns

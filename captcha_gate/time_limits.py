@@ -1,4 +1,4 @@
-"""Ends what takes too long on an event loop: one timer for all of it. Knows no calls and sends nothing.
+"""Ends what takes too long on an event loop: one timer for all of it. Knows neither requests nor calls.
 
 `asyncio.timeout` has a timer for each, and costs a tenth of a call by aiohttp; hardly one of those timers is ever due.
 """
@@ -8,59 +8,63 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["TimeLimits"]
+__all__ = ["within"]
 
 #: Seconds between two looks at all limits, and by which one may be late, where many are due one after the other.
 _STEP: Final = 0.01
 
 
-class TimeLimits:
-    """Of one event loop.
+def within(seconds: float) -> AbstractContextManager[None]:
+    """Give the current task so much time for what is inside.
 
-    Args:
-        loop: the running one.
+    Raises:
+        TimeoutError: it took longer.
     """
+    loop = asyncio.get_running_loop()
+    limits = _OF_LOOPS.get(loop)
+    if limits is None:
+        limits = _OF_LOOPS[loop] = _Limits()
+    return _Limit(limits, loop, loop.time() + seconds)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._limits: set[_Limit] = set()
+
+class _Limits:
+    """Those that hold on one event loop, and their timer."""
+
+    def __init__(self) -> None:
+        self._holding: set[_Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
-
-    def within(self, seconds: float) -> AbstractContextManager[None]:
-        """Give the current task so much time for what is inside.
-
-        Raises:
-            TimeoutError: it took longer.
-        """
-        return _Limit(self, self._loop.time() + seconds)
 
     def add(self, limit: _Limit) -> None:
         """It holds from now on."""
-        self._limits.add(limit)
+        self._holding.add(limit)
         if self._timer is None or limit.when < self._timer.when():
-            self._look_at(limit.when)
+            self._look_at(limit.loop, limit.when)
 
     def drop(self, limit: _Limit) -> None:
         """It holds no longer."""
-        self._limits.discard(limit)
+        self._holding.discard(limit)
 
-    def _look_at(self, when: float) -> None:
+    def _look_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._look)
+        self._timer = loop.call_at(when, self._look, loop)
 
-    def _look(self) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        now = self._loop.time()
-        for limit in [limit for limit in self._limits if limit.when <= now]:
+        now = loop.time()
+        for limit in [limit for limit in self._holding if limit.when <= now]:
             limit.expire()
             self.drop(limit)
-        if self._limits:
-            self._look_at(max(min(limit.when for limit in self._limits), now + _STEP))
+        if self._holding:
+            self._look_at(loop, max(min(limit.when for limit in self._holding), now + _STEP))
+
+
+_OF_LOOPS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Limits]] = WeakKeyDictionary()
 
 
 class _Limit(AbstractContextManager[None]):
@@ -69,12 +73,13 @@ class _Limit(AbstractContextManager[None]):
     Where somebody else cancels the task, too, that is not taken back.
     """
 
-    __slots__ = ("_cancelling", "_is_over", "_limits", "_task", "when")
+    __slots__ = ("_cancelling", "_is_over", "_limits", "_task", "loop", "when")
     _task: asyncio.Task[object]
 
-    def __init__(self, limits: TimeLimits, when: float) -> None:
+    def __init__(self, limits: _Limits, loop: asyncio.AbstractEventLoop, when: float) -> None:
         self._limits = limits
         self._is_over = False
+        self.loop = loop
         self.when = when
 
     def __enter__(self) -> None:
