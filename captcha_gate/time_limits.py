@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,14 +27,17 @@ def within(seconds: float) -> AbstractContextManager[None]:
     loop = asyncio.get_running_loop()
     limits = _OF_LOOPS.get(loop)
     if limits is None:
-        limits = _OF_LOOPS[loop] = _Limits()
-    return _Limit(limits, loop, loop.time() + seconds)
+        for ended in [other for other in list(_OF_LOOPS) if other.is_closed()]:
+            _OF_LOOPS.pop(ended, None)
+        limits = _OF_LOOPS[loop] = _Limits(loop)
+    return _Limit(limits, loop.time() + seconds)
 
 
 class _Limits:
     """Those that hold on one event loop, and their timer."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._holding: set[_Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -43,28 +45,28 @@ class _Limits:
         """It holds from now on."""
         self._holding.add(limit)
         if self._timer is None or limit.when < self._timer.when():
-            self._look_at(limit.loop, limit.when)
+            self._look_at(limit.when)
 
     def drop(self, limit: _Limit) -> None:
         """It holds no longer."""
         self._holding.discard(limit)
 
-    def _look_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+    def _look_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(when, self._look, loop)
+        self._timer = self._loop.call_at(when, self._look)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         self._timer = None
-        now = loop.time()
+        now = self._loop.time()
         for limit in [limit for limit in self._holding if limit.when <= now]:
             limit.expire()
             self.drop(limit)
         if self._holding:
-            self._look_at(loop, max(min(limit.when for limit in self._holding), now + _STEP))
+            self._look_at(max(min(limit.when for limit in self._holding), now + _STEP))
 
 
-_OF_LOOPS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Limits]] = WeakKeyDictionary()
+_OF_LOOPS: Final[dict[asyncio.AbstractEventLoop, _Limits]] = {}
 
 
 class _Limit(AbstractContextManager[None]):
@@ -73,13 +75,12 @@ class _Limit(AbstractContextManager[None]):
     Where somebody else cancels the task, too, that is not taken back.
     """
 
-    __slots__ = ("_cancelling", "_is_over", "_limits", "_task", "loop", "when")
+    __slots__ = ("_cancelling", "_is_over", "_limits", "_task", "when")
     _task: asyncio.Task[object]
 
-    def __init__(self, limits: _Limits, loop: asyncio.AbstractEventLoop, when: float) -> None:
+    def __init__(self, limits: _Limits, when: float) -> None:
         self._limits = limits
         self._is_over = False
-        self.loop = loop
         self.when = when
 
     def __enter__(self) -> None:

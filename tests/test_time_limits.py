@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from captcha_gate import time_limits
 from captcha_gate.time_limits import within
 
 LONG = 60.0  # seconds: nobody waits for them
@@ -128,3 +130,17 @@ def test_only_a_task_has_time():
         return await raised
 
     assert "task" in asyncio.run(test())
+
+
+def test_loops_that_have_ended_are_forgotten():
+    async def test():
+        with within(LONG):
+            await asyncio.sleep(0)
+        return len(time_limits._OF_LOOPS)
+
+    assert len({asyncio.run(test()) for _ in range(5)}) == 1
+
+
+def test_loops_in_several_threads_have_limits_of_their_own():
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(lambda number: asyncio.run(waiting(number / 100)), range(24)))
