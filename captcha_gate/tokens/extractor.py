@@ -29,6 +29,11 @@ class Extractor(Protocol):
     values: dict[str, list[str]]
     reads_whole: bool
 
+    @property
+    def pending(self) -> int:
+        """Bytes that `finish` has yet to parse."""
+        ...  # pragma: no cover
+
     def feed(self, chunk: bytes) -> bool:
         """Take some bytes. True: enough has been read, leave the rest to the application.
 

@@ -19,7 +19,7 @@ from captcha_gate.tokens.urlencoded import UrlEncodedExtractor
 
 __all__ = ["Token", "find_token"]
 
-#: Bytes of a body that are parsed where they are; a larger one must not hold up an event loop.
+#: Bytes that are parsed at once where they are; more must not hold up an event loop.
 _READ_AT_ONCE: Final = 64 * 1024
 _BODY: Final = frozenset({Source.JSON, Source.FORM})
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+\-]+\+)?json")
@@ -142,10 +142,9 @@ def _feed(extractor: Extractor, settings: TokenSettings) -> Flow[None]:
         left -= len(chunk)
         if left < 0:
             too_many(f"the token fields are not complete within {settings.max_body} bytes")
-    read = settings.max_body - left
-    if read > _READ_AT_ONCE:
+    if extractor.pending > _READ_AT_ONCE:
         yield from Compute(extractor.finish)
-    elif read:
+    elif left < settings.max_body:
         extractor.finish()
 
 

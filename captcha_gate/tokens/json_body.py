@@ -47,6 +47,10 @@ class JsonExtractor:
         self._names = names
         self._body = bytearray()
 
+    @property
+    def pending(self) -> int:
+        return len(self._body)
+
     def feed(self, chunk: bytes) -> bool:
         self._body += chunk
         return False

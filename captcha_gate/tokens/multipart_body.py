@@ -58,6 +58,7 @@ class MultipartExtractor:
     """Stops where a file begins once the fields are complete, so that an upload streams on to the application."""
 
     reads_whole = False
+    pending = 0
 
     def __init__(self, names: FieldNames, boundary: str, enough: Enough) -> None:
         self.values: dict[str, list[str]] = {}

@@ -23,6 +23,10 @@ class UrlEncodedExtractor:
         self._partial = bytearray()
         self._count = 0
 
+    @property
+    def pending(self) -> int:
+        return len(self._partial)
+
     def feed(self, chunk: bytes) -> bool:
         head, *rest = chunk.split(b"&")
         self._partial += head

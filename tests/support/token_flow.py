@@ -42,6 +42,7 @@ class Search:
         refused: the reason of the refusal, or `repeated`; `None` where there was none.
         asked: how many chunks were asked for.
         taken: how many bytes were handed over.
+        computed: how often a loop would have handed work to a thread.
 
     """
 
@@ -49,6 +50,7 @@ class Search:
     refused: str | None
     asked: int
     taken: int
+    computed: int = 0
 
     @property
     def outcome(self) -> str:
@@ -93,6 +95,7 @@ def search(
         effect = next(flow)
         while True:
             if isinstance(effect, Compute):
+                here.computed += 1
                 effect = flow.send(effect.call())
                 continue
             assert isinstance(effect, ReadChunk)

@@ -178,6 +178,25 @@ def test_twice_the_body_is_twice_the_work(content_type, repeated):
     assert many < 2.3 * few
 
 
+LONG_TEXT = b"x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "computed"),
+    [
+        pytest.param(FORM, b"text=" + LONG_TEXT + b"&" + FORM_BODY, 0, id="a form"),
+        pytest.param(FORM, FORM_BODY + b"&text=" + LONG_TEXT, 1, id="a form that ends with it"),
+        pytest.param(JSON, JSON_BODY[:-1] + b',"text":"' + LONG_TEXT + b'"}', 1, id="JSON"),
+        pytest.param(JSON, JSON_BODY, 0, id="JSON that is short"),
+        pytest.param(MULTIPART, joined(part("text", LONG_TEXT), *token_parts()), 0, id="multipart"),
+    ],
+)
+@pytest.mark.parametrize("size", [None, 5000])
+def test_what_is_much_work_at_the_end_does_not_hold_up_a_loop(content_type, body, computed, size):
+    found = search_body(content_type, body, size)
+    assert (found.outcome, found.computed) == ("token", computed)
+
+
 def test_a_hundred_thousand_repetitions_are_seen_as_one():
     assert search_body(JSON, b"{" + b'"lot_number":"a",' * 100_000 + b'"x":1}', max_body=2**22).outcome == "repeated"
 
