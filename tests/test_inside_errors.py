@@ -37,6 +37,8 @@ OUTSIDE_THE_DECISION = {
     "finding an endpoint": ("captcha_gate.endpoints.table.Endpoints.find", passes),
     "recording the body": ("captcha_gate.{kind}_body.Recorded{body}.__init__", passes),
     "matching": ("captcha_gate.rules.Policy.match", passes),
+    "whether it is plain": ("captcha_gate.request.RequestView.is_plain", passes),
+    "what method and path settle": ("captcha_gate.rules.Policy.settled", passes),
     "the path's readings": ("captcha_gate.request.RequestView.readings", passes),
     "the report": ("captcha_gate.report.Reporter.__call__", passes),
 }
@@ -70,7 +72,9 @@ INSIDE_THE_DECISION = {
     "a probe's fields": ("captcha_gate.providers.geetest_v4.GeetestV4.probe_fields", is_down),
     "one probe for all": ("captcha_gate.drive.{Kind}Once.perform", is_down),
 }
-PROPERTIES = ("readings", "is_preflight")
+#: What only some paths meet.
+PATHS = {"the path's readings": "/login;v=1"}
+PROPERTIES = ("is_plain", "readings", "is_preflight")
 SERVER_ERROR = 500
 
 
@@ -91,10 +95,10 @@ def breaks(kind, monkeypatch) -> Callable[[str, Exception], None]:
     return replace
 
 
-def status_of(world: World, error: Exception, **request: Any) -> int:
+def status_of(world: World, error: Exception, path: str = "/login", **request: Any) -> int:
     """The status; 500 where the server is handed the error itself, or what Python makes of it inside a generator."""
     try:
-        return world.post(**request).status_code
+        return world.post(path, **request).status_code
     except (type(error), RuntimeError):
         return SERVER_ERROR
 
@@ -105,8 +109,16 @@ def test_what_breaks_around_the_decision_is_the_servers_error(world, breaks, sta
     target, vendor = OUTSIDE_THE_DECISION[stage]
     gated = world(policy_of(GENEROUS), vendor)
     breaks(target, ERRORS[error])
-    assert status_of(gated, ERRORS[error], data=TOKEN if stage != "the report" else {}) == SERVER_ERROR
+    path = PATHS.get(stage, "/login")
+    assert status_of(gated, ERRORS[error], path, data=TOKEN if stage != "the report" else {}) == SERVER_ERROR
     assert gated.seen == []
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+def test_without_the_error_these_paths_are_let_through(world, path):
+    gated = world(policy_of(GENEROUS), passes)
+    assert gated.post(path, data=TOKEN).status_code == 200
+    assert len(gated.decisions) == 1
 
 
 @pytest.mark.parametrize("error", ERRORS)
